@@ -1,0 +1,167 @@
+/**
+ * Big-endian reading and writing of wire formats.
+ *
+ * A reader never reads past its window: an attempt throws {@link TruncatedError}, which decoders turn into
+ * the protocol's own error. A writer grows by doubling up to {@link MAX_MESSAGE_BYTES}.
+ */
+
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** A read past the end of the input. */
+export class TruncatedError extends Error {
+  constructor() {
+    super('truncated input');
+    this.name = 'TruncatedError';
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+export class ByteReader {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  /** Next byte to read, as an index into `bytes`. */
+  pos: number;
+  /** One past the last byte that may be read. */
+  readonly end: number;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    if (start < 0 || end > bytes.length || start > end) throw new RangeError('window outside of the bytes');
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.pos = start;
+    this.end = end;
+  }
+
+  get left(): number {
+    return this.end - this.pos;
+  }
+
+  #take(n: number): number {
+    const at = this.pos;
+    if (n < 0 || at + n > this.end) throw new TruncatedError();
+    this.pos = at + n;
+    return at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#take(2));
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8));
+  }
+  skip(n: number): void {
+    this.#take(n);
+  }
+  /** A view (not a copy) of the next `n` bytes. */
+  take(n: number): Uint8Array {
+    const at = this.#take(n);
+    return n === 0 ? EMPTY : this.bytes.subarray(at, at + n);
+  }
+  /** A reader over the next `n` bytes, which this reader skips. */
+  sub(n: number): ByteReader {
+    const at = this.#take(n);
+    return new ByteReader(this.bytes, at, at + n);
+  }
+  peekU8(offset = 0): number {
+    if (this.pos + offset + 1 > this.end) throw new TruncatedError();
+    return this.#view.getUint8(this.pos + offset);
+  }
+  peekU16(offset = 0): number {
+    if (this.pos + offset + 2 > this.end) throw new TruncatedError();
+    return this.#view.getUint16(this.pos + offset);
+  }
+  peekU32(offset = 0): number {
+    if (this.pos + offset + 4 > this.end) throw new TruncatedError();
+    return this.#view.getUint32(this.pos + offset);
+  }
+}
+
+export class ByteWriter {
+  #buffer: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#buffer = new Uint8Array(capacity);
+    this.#view = new DataView(this.#buffer.buffer);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  #room(n: number): number {
+    const at = this.#length;
+    const need = at + n;
+    if (need > this.#buffer.length) {
+      if (need > MAX_MESSAGE_BYTES) throw new RangeError('message too long');
+      const grown = new Uint8Array(Math.max(need, this.#buffer.length * 2));
+      grown.set(this.#buffer.subarray(0, at));
+      this.#buffer = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = need;
+    return at;
+  }
+
+  u8(v: number): this {
+    this.#view.setUint8(this.#room(1), v);
+    return this;
+  }
+  u16(v: number): this {
+    this.#view.setUint16(this.#room(2), v);
+    return this;
+  }
+  u32(v: number): this {
+    this.#view.setUint32(this.#room(4), v);
+    return this;
+  }
+  u64(v: bigint): this {
+    this.#view.setBigUint64(this.#room(8), v);
+    return this;
+  }
+  zero(n: number): this {
+    this.#buffer.fill(0, this.#room(n), this.#length);
+    return this;
+  }
+  put(bytes: Uint8Array): this {
+    this.#buffer.set(bytes, this.#room(bytes.length));
+    return this;
+  }
+  /** Zero bytes up to a multiple of `alignment` counted from `from`. */
+  align(alignment: number, from = 0): this {
+    const over = (this.#length - from) % alignment;
+    return over === 0 ? this : this.zero(alignment - over);
+  }
+  /** Overwrites what was written at `at`. */
+  patchU8(at: number, v: number): void {
+    this.#view.setUint8(at, v);
+  }
+  patchU16(at: number, v: number): void {
+    this.#view.setUint16(at, v);
+  }
+  patchU32(at: number, v: number): void {
+    this.#view.setUint32(at, v);
+  }
+  /** Forgets everything after the first `length` bytes. */
+  truncate(length: number): void {
+    if (length > this.#length) throw new RangeError('cannot truncate upwards');
+    this.#length = length;
+  }
+  /** A copy of what was written. */
+  finish(): Uint8Array {
+    return this.#buffer.slice(0, this.#length);
+  }
+  /** A view of what was written, valid until the next write. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+}

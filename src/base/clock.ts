@@ -1,0 +1,56 @@
+/**
+ * Time for everything outside the host: a monotonic and a wall clock in milliseconds that can be stopped
+ * and moved by hand (`time/stop`, `time/warp`), so that every timeout in the system can be tested.
+ *
+ * Nobody but the host reads the machine's clock; core code gets its time from a {@link Clock}.
+ * C counterpart: lib/timeval.c.
+ */
+
+/** Where time comes from. Both values are in milliseconds and may have a fraction. */
+export interface TimeSource {
+  /** Never goes backwards; its zero is arbitrary. */
+  monotonicMs(): number;
+  /** Since 1970-01-01T00:00:00Z. */
+  wallMs(): number;
+}
+
+export class Clock {
+  readonly #source: TimeSource;
+  /** The monotonic source's value when the clock was stopped; undefined while it runs. */
+  #stoppedAt: number | undefined;
+  #stoppedWallAt = 0;
+  /** How far `warp` has moved this clock ahead of the source, plus (negative) the time it stood still. */
+  #offset = 0;
+
+  constructor(source: TimeSource) {
+    this.#source = source;
+  }
+
+  /** Monotonic milliseconds. */
+  now(): number {
+    return (this.#stoppedAt ?? this.#source.monotonicMs()) + this.#offset;
+  }
+
+  /** Wall-clock milliseconds since the epoch; moves with `warp` as `now` does. */
+  wallNow(): number {
+    return (this.#stoppedAt === undefined ? this.#source.wallMs() : this.#stoppedWallAt) + this.#offset;
+  }
+
+  get stopped(): boolean {
+    return this.#stoppedAt !== undefined;
+  }
+
+  /** Freezes the clock for good: from now on only `warp` moves it. */
+  stop(): void {
+    if (this.#stoppedAt === undefined) {
+      this.#stoppedAt = this.#source.monotonicMs();
+      this.#stoppedWallAt = this.#source.wallMs();
+    }
+  }
+
+  /** Moves the clock forward by `ms` at once. */
+  advance(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`cannot warp by ${ms} ms`);
+    this.#offset += ms;
+  }
+}

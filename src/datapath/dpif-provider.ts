@@ -1,0 +1,99 @@
+/**
+ * The seam between the switch and its datapaths: what ofproto asks of any of them (userspace, kernel, eBPF).
+ *
+ * It is shaped like messages, as the kernel's interface is: operations come in batches and may be answered
+ * later, so that a datapath can live in this thread, in workers or in the kernel. A datapath in this thread
+ * answers before `operate` returns. Flow keys at this seam hold datapath port numbers in `F.IN_PORT`.
+ * C counterpart: lib/dpif-provider.h.
+ */
+import type { Flow } from '../flow/layout.ts';
+import type { OdpAction } from '../odp/action.ts';
+import type { Netdev } from './netdev-provider.ts';
+
+/** 128-bit unique flow identifier as 32 lower-case hexadecimal digits. */
+export type Ufid = string;
+
+export interface FlowStats {
+  packets: number;
+  bytes: number;
+  /** Monotonic ms of the last packet; 0 when there was none. */
+  usedMs: number;
+  tcpFlags: number;
+}
+
+export interface DpifFlow {
+  readonly ufid: Ufid;
+  readonly key: Flow;
+  readonly mask: Flow;
+  readonly actions: readonly OdpAction[];
+  readonly stats: FlowStats;
+}
+
+export type DpifOp =
+  | { readonly kind: 'flow_put'; readonly ufid: Ufid; readonly key: Flow; readonly mask: Flow; readonly actions: readonly OdpAction[]; readonly create: boolean; readonly modify: boolean }
+  | { readonly kind: 'flow_del'; readonly ufid: Ufid }
+  | { readonly kind: 'execute'; readonly packet: Uint8Array; /** metadata words (in_port, marks, tunnel, ct) are taken from here */ readonly key: Flow; readonly actions: readonly OdpAction[]; readonly mtu: number };
+
+/** Outcome of one operation: a positive errno or 0, and for `flow_del` the flow's last statistics. */
+export interface DpifResult {
+  readonly errno: number;
+  readonly stats?: FlowStats;
+}
+
+export interface DpifUpcall {
+  /** `miss`: no flow matched. `action`: a userspace action sent it. */
+  readonly reason: 'miss' | 'action';
+  /** The whole frame, a copy that the receiver owns. */
+  readonly packet: Uint8Array;
+  /** Metadata and headers as the datapath parsed them. */
+  readonly key: Flow;
+  /** The userspace action that sent it, for `action`. */
+  readonly action: Extract<OdpAction, { kind: 'userspace' }> | undefined;
+  /** For `withActions`: all the actions of the flow. */
+  readonly actions: readonly OdpAction[] | undefined;
+  /** For `miss` in a datapath that waits for the answer: the packet itself is executed by the receiver. */
+  readonly ufid: Ufid | undefined;
+}
+
+export interface DpifPort {
+  readonly portNo: number;
+  readonly name: string;
+  /** Type as the datapath names it: 'system', 'internal', 'tap', 'dummy', 'vxlan' ... */
+  readonly type: string;
+}
+
+export interface DpifStats {
+  readonly hit: number;
+  readonly missed: number;
+  readonly lost: number;
+  readonly flows: number;
+  readonly masksHit: number;
+  readonly masks: number;
+  readonly cacheHits: number;
+}
+
+export interface Dpif {
+  /** 'netdev', 'system', 'ebpf', 'dummy'. */
+  readonly type: string;
+  /** e.g. 'ovs-netdev'. */
+  readonly name: string;
+  /** Adds a device as a port. The datapath owns the device's queues until `portDel`, not the device.
+   * @param portNo wanted number, or undefined for any
+   * @throws SystemError EBUSY, EFBIG, ENODEV ... */
+  portAdd(netdev: Netdev, portNo?: number): number;
+  portDel(portNo: number): void;
+  ports(): readonly DpifPort[];
+  operate(ops: readonly DpifOp[], done?: (results: readonly DpifResult[]) => void): void;
+  /** Visits all flows in batches; concurrent changes may or may not be seen. */
+  dumpFlows(batch: (flows: readonly DpifFlow[]) => void, done: () => void): void;
+  flowGet(ufid: Ufid): DpifFlow | undefined;
+  /** Reads the counters alone; cheap enough to be called for every flow every second. */
+  flowStats(ufid: Ufid, into: FlowStats): boolean;
+  flushFlows(): void;
+  stats(): DpifStats;
+  /** Exactly one receiver; upcalls come in batches. A receiver answers a miss by `flow_put` and `execute`. */
+  setUpcallReceiver(receiver: ((upcalls: readonly DpifUpcall[]) => void) | undefined): void;
+  /** Options of the Open_vSwitch table's other_config that concern the datapath. */
+  configure(options: ReadonlyMap<string, string>): void;
+  close(): void;
+}

@@ -1,0 +1,130 @@
+/**
+ * The layout of a flow key: one row of 32-bit words, in which every field owns whole words.
+ *
+ * A field of up to 32 bits is one word holding its numeric value (host integer, not network bytes, unsigned).
+ * Wider fields are consecutive words, most significant first; a MAC address is two words, of which the first
+ * holds its upper 16 bits. One word a field costs some memory in the full key and buys that every consumer -
+ * classifier, translation, megaflow masks - reads and masks a field with one array access and no shift. Hot
+ * paths never touch a whole row: they keep the list of words that a mask uses.
+ *
+ * A {@link Flow} is used both for values and for masks (1 = bit matters), as struct flow and flow_wildcards.
+ * C counterpart: include/openvswitch/flow.h.
+ */
+
+/** First word of each field. */
+export const F = {
+  TUN_ID: 0, // 2 words
+  TUN_SRC: 2,
+  TUN_DST: 3,
+  TUN_IPV6_SRC: 4, // 4
+  TUN_IPV6_DST: 8, // 4
+  TUN_FLAGS: 12,
+  TUN_TTL: 13,
+  TUN_TOS: 14,
+  TUN_GBP_ID: 15,
+  TUN_GBP_FLAGS: 16,
+  TUN_ERSPAN_VER: 17,
+  TUN_ERSPAN_IDX: 18,
+  TUN_ERSPAN_DIR: 19,
+  TUN_ERSPAN_HWID: 20,
+  TUN_GTPU_FLAGS: 21,
+  TUN_GTPU_MSGTYPE: 22,
+  TUN_TP_SRC: 23,
+  TUN_TP_DST: 24,
+  /** Bitmap of the tun_metadata fields that are present: 2 words, field 0 is the least significant bit. */
+  TUN_METADATA_PRESENT: 25,
+  /** 256 bytes of tunnel option data as 64 words. */
+  TUN_METADATA: 27,
+  METADATA: 91, // 2
+  REG0: 93, // 16: reg0 .. reg15; xreg N = 2 words from REG0 + 2N; xxreg N = 4 words from REG0 + 4N
+  SKB_PRIORITY: 109,
+  PKT_MARK: 110,
+  DP_HASH: 111,
+  /** OpenFlow port number (32 bits, as OF1.1+) in ofproto; datapath port number at the dpif seam. */
+  IN_PORT: 112,
+  RECIRC_ID: 113,
+  CT_STATE: 114,
+  CT_ZONE: 115,
+  CT_MARK: 116,
+  CT_LABEL: 117, // 4
+  CT_NW_SRC: 121,
+  CT_NW_DST: 122,
+  CT_IPV6_SRC: 123, // 4
+  CT_IPV6_DST: 127, // 4
+  CT_NW_PROTO: 131,
+  CT_TP_SRC: 132,
+  CT_TP_DST: 133,
+  CONJ_ID: 134,
+  ACTSET_OUTPUT: 135,
+  /** (namespace << 16) | ns_type; 0 is Ethernet. */
+  PACKET_TYPE: 136,
+  DL_DST: 137, // 2
+  DL_SRC: 139, // 2
+  /** Ethertype after the VLAN tags; 0x05ff for an 802.2 frame without SNAP. */
+  DL_TYPE: 141,
+  /** Outer then inner VLAN tag: TPID and TCI; in the TCI bit 0x1000 (CFI) means that the tag is present. */
+  VLAN_TPID0: 142,
+  VLAN_TCI0: 143,
+  VLAN_TPID1: 144,
+  VLAN_TCI1: 145,
+  MPLS_LSE0: 146, // 3: one word a label stack entry
+  NW_SRC: 149, // also arp_spa
+  NW_DST: 150, // also arp_tpa
+  IPV6_SRC: 151, // 4
+  IPV6_DST: 155, // 4
+  IPV6_LABEL: 159,
+  /** FLOW_NW_FRAG_ANY 1, FLOW_NW_FRAG_LATER 2. */
+  NW_FRAG: 160,
+  /** DSCP and ECN: the whole ToS byte. */
+  NW_TOS: 161,
+  NW_TTL: 162,
+  /** IP protocol; for ARP the low 8 bits of the opcode. */
+  NW_PROTO: 163,
+  ND_TARGET: 164, // 4
+  ARP_SHA: 168, // 2; also the ND source link-layer address
+  ARP_THA: 170, // 2; also the ND target link-layer address
+  TCP_FLAGS: 172,
+  /** Also the ICMP type. */
+  TP_SRC: 173,
+  /** Also the ICMP code. */
+  TP_DST: 174,
+  IGMP_GROUP_IP4: 175,
+  ND_RESERVED: 176,
+  ND_OPTIONS_TYPE: 177,
+  NSH_FLAGS: 178,
+  NSH_TTL: 179,
+  NSH_MDTYPE: 180,
+  NSH_NP: 181,
+  NSH_SPI: 182,
+  NSH_SI: 183,
+  NSH_C1: 184, // 4: c1 .. c4
+} as const;
+
+/** Words in a flow key. */
+export const FLOW_WORDS = 188;
+
+/** A flow's values, or a mask over them. Always {@link FLOW_WORDS} long. */
+export type Flow = Uint32Array;
+
+export const newFlow = (): Flow => new Uint32Array(FLOW_WORDS);
+
+/** The VLAN_CFI bit of a TCI, which in a flow key says that the tag is there. */
+export const VLAN_CFI = 0x1000;
+export const VLAN_VID_MASK = 0x0fff;
+export const VLAN_PCP_MASK = 0xe000;
+export const VLAN_PCP_SHIFT = 13;
+
+export const FLOW_NW_FRAG_ANY = 1;
+export const FLOW_NW_FRAG_LATER = 2;
+
+/** DL_TYPE of a frame with an 802.2 header and no SNAP. */
+export const FLOW_DL_TYPE_NONE = 0x05ff;
+
+/** A match: `flow` where `mask` has ones; wherever `mask` is 0, `flow` must be 0 too. */
+export interface Match {
+  readonly flow: Flow;
+  readonly mask: Flow;
+}
+
+/** A match of every packet. */
+export const catchAllMatch = (): Match => ({ flow: newFlow(), mask: newFlow() });
