@@ -1,6 +1,6 @@
 /**
- * Time for everything outside the host: a monotonic and a wall clock in milliseconds that can be stopped
- * and moved by hand (`time/stop`, `time/warp`), so that every timeout in the system can be tested.
+ * Time for everything outside the host: a monotonic clock in milliseconds that can be stopped and moved by
+ * hand (`time/stop`, `time/warp`), so that every timeout in the system can be tested, and the wall clock.
  *
  * Nobody but the host reads the machine's clock; core code gets its time from a {@link Clock}.
  * C counterpart: lib/timeval.c.
@@ -18,8 +18,7 @@ export class Clock {
   readonly #source: TimeSource;
   /** The monotonic source's value when the clock was stopped; undefined while it runs. */
   #stoppedAt: number | undefined;
-  #stoppedWallAt = 0;
-  /** How far `warp` has moved this clock ahead of the source, plus (negative) the time it stood still. */
+  /** How far `advance` has moved this clock ahead of the source. */
   #offset = 0;
 
   constructor(source: TimeSource) {
@@ -31,9 +30,9 @@ export class Clock {
     return (this.#stoppedAt ?? this.#source.monotonicMs()) + this.#offset;
   }
 
-  /** Wall-clock milliseconds since the epoch; moves with `warp` as `now` does. */
+  /** Wall-clock milliseconds since the epoch. Stopping and warping do not touch it. */
   wallNow(): number {
-    return (this.#stoppedAt === undefined ? this.#source.wallMs() : this.#stoppedWallAt) + this.#offset;
+    return this.#source.wallMs();
   }
 
   get stopped(): boolean {
@@ -42,10 +41,7 @@ export class Clock {
 
   /** Freezes the clock for good: from now on only `warp` moves it. */
   stop(): void {
-    if (this.#stoppedAt === undefined) {
-      this.#stoppedAt = this.#source.monotonicMs();
-      this.#stoppedWallAt = this.#source.wallMs();
-    }
+    this.#stoppedAt ??= this.#source.monotonicMs();
   }
 
   /** Moves the clock forward by `ms` at once. */

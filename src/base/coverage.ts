@@ -4,8 +4,6 @@
  * A counter is made once at import and is one addition to bump. {@link coverageRun} must be called every
  * {@link COVERAGE_INTERVAL_MS}. State is per process. C counterpart: lib/coverage.c.
  */
-import { UnixctlError, type UnixctlCommands } from './unixctl.ts';
-
 export const COVERAGE_INTERVAL_MS = 5000;
 /** 5-second intervals in a minute, minutes in an hour. */
 const MINUTE_SLOTS = 12;
@@ -55,7 +53,11 @@ export function coverageRun(): void {
 
 const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
 
-function showText(): string {
+/** The counter of that name, if there is one. */
+export const findCoverage = (name: string): CoverageCounter | undefined => counters.get(name);
+
+/** The reply of `coverage/show`. */
+export function coverageText(): string {
   const used = [...counters.values()].filter((c) => c.total > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
   let hash = 0;
   for (const c of used) for (const ch of c.name) hash = (Math.imul(hash, 31) + ch.charCodeAt(0)) >>> 0;
@@ -70,13 +72,4 @@ function showText(): string {
     `Event coverage, avg rate over last: ${COVERAGE_INTERVAL_MS / 1000} seconds, last minute, last hour,  ` +
     `hash=${hash.toString(16).padStart(8, '0')}:\n${lines.join('')}${counters.size - used.length} events never hit\n`
   );
-}
-
-export function registerCoverageCommands(commands: UnixctlCommands): void {
-  commands.register('coverage/show', '', 0, 0, showText);
-  commands.register('coverage/read-counter', 'COUNTER', 1, 1, ([name]) => {
-    const counter = counters.get(name!);
-    if (!counter) throw new UnixctlError('No such counter');
-    return `${counter.total}\n`;
-  });
 }

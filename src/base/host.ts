@@ -3,6 +3,7 @@
  * simulations; nothing below this file knows which. Network devices and datapaths have their own seams in
  * `src/datapath/`.
  */
+import { ERRNO, type ErrnoName, errnoCode, strerror } from './errno.ts';
 import type { Loop } from './loop.ts';
 
 export interface Host {
@@ -29,17 +30,18 @@ export interface Random {
   bytes(n: number): Uint8Array;
 }
 
-/** A failed operation of the host, with the number and name that Linux gives it. */
+/** A failed operation of the host. The message is strerror's text, e.g. 'Connection refused'. */
 export class SystemError extends Error {
   /** Positive errno, e.g. 111. */
   readonly errno: number;
-  /** Its name, e.g. 'ECONNREFUSED'. The message is strerror's text, e.g. 'Connection refused'. */
+  /** Its name, e.g. 'ECONNREFUSED'. */
   readonly code: string;
-  constructor(errno: number, code: string, message: string) {
-    super(message);
+  constructor(errno: number | ErrnoName) {
+    const n = typeof errno === 'number' ? errno : ERRNO[errno];
+    super(strerror(n));
     this.name = 'SystemError';
-    this.errno = errno;
-    this.code = code;
+    this.errno = n;
+    this.code = errnoCode(n);
   }
 }
 

@@ -155,6 +155,13 @@ export class Loop {
     step();
   }
 
+  /** Freezes the clock (`time/stop`): from now on timers run only as `warp` moves it. */
+  stopClock(): void {
+    this.clock.stop();
+    this.#armedFor = Number.NaN;
+    this.#arm();
+  }
+
   /** The time of the earliest timer; `Infinity` when there is none. */
   nextDeadline(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;

@@ -1,0 +1,179 @@
+/**
+ * A JSON-RPC connection that is kept up: connects to one of several remotes, probes it, reconnects.
+ *
+ * Incoming echo requests are answered here and probes' replies swallowed, so owners see only their own
+ * messages. Owned by one component; `close` releases everything. C counterpart: jsonrpc_session in lib/jsonrpc.c.
+ */
+import type { Host, SystemError } from '../base/host.ts';
+import { SystemError as SystemErrorValue } from '../base/host.ts';
+import type { Task } from '../base/loop.ts';
+import type { Json } from './json.ts';
+import { JsonRpc, type JsonRpcMessage } from './jsonrpc.ts';
+import { Reconnect } from './reconnect.ts';
+
+export const OVSDB_PORT = 6640;
+
+export interface SessionEvents {
+  connected(): void;
+  message(message: JsonRpcMessage): void;
+  /** The connection is gone or an attempt failed; another attempt follows if `session.isAlive`. */
+  disconnected(error: SystemError | undefined): void;
+}
+
+export interface SessionOptions {
+  /** Whether to try again (default true). */
+  readonly retry?: boolean;
+  /** Pick the remotes in random order (default true). */
+  readonly shuffle?: boolean;
+  readonly probeIntervalMs?: number;
+}
+
+export class JsonRpcSession {
+  readonly reconnect: Reconnect;
+  readonly #host: Host;
+  readonly #events: SessionEvents;
+  #remotes: string[];
+  #next = 0;
+  #rpc: JsonRpc | undefined;
+  #cancelConnect: (() => void) | undefined;
+  readonly #task: Task;
+  #closed = false;
+
+  constructor(host: Host, remotes: readonly string[], events: SessionEvents, options: SessionOptions = {}) {
+    this.#host = host;
+    this.#events = events;
+    this.#remotes = options.shuffle === false ? [...remotes] : shuffled(host, remotes);
+    const now = host.loop.now();
+    this.reconnect = new Reconnect(now);
+    this.reconnect.name = this.#remotes[0] ?? 'void';
+    this.reconnect.backoffFreeTries = this.#remotes.length;
+    if (options.retry === false) {
+      this.reconnect.maxTries = this.#remotes.length;
+      this.reconnect.quiet = true;
+    }
+    // A Unix socket's peer cannot vanish without the kernel noticing, so it needs no probes.
+    const local = this.#remotes.every((r) => r.startsWith('unix:'));
+    this.reconnect.setProbeInterval(options.probeIntervalMs ?? (local ? 0 : 5000));
+    this.reconnect.enable(now);
+    this.#task = host.loop.task({ run: (t) => this.#run(t), deadline: () => this.reconnect.deadline() });
+  }
+
+  get name(): string {
+    return this.reconnect.name;
+  }
+  get isConnected(): boolean {
+    return this.#rpc !== undefined;
+  }
+  /** False once it has given up (`retry: false`). */
+  get isAlive(): boolean {
+    return !this.#closed && (this.#rpc !== undefined || this.reconnect.state !== 'VOID');
+  }
+  get backlog(): number {
+    return this.#rpc?.backlog ?? 0;
+  }
+  /** The connection itself while there is one. */
+  get rpc(): JsonRpc | undefined {
+    return this.#rpc;
+  }
+
+  /** Sends, or drops the message silently when there is no connection. */
+  send(message: JsonRpcMessage): void {
+    this.#rpc?.send(message);
+  }
+
+  /** Replaces the remotes; a connection to one that is no longer among them is dropped. */
+  setRemotes(remotes: readonly string[]): void {
+    const current = this.name;
+    this.#remotes = shuffled(this.#host, remotes);
+    this.reconnect.backoffFreeTries = remotes.length;
+    if (!remotes.includes(current)) this.forceReconnect();
+  }
+
+  /** Drops the connection and tries the next remote. */
+  forceReconnect(): void {
+    this.reconnect.forceReconnect(this.#host.loop.now());
+    this.#task.wake();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#drop();
+    this.#task.remove();
+  }
+
+  #drop(): void {
+    this.#cancelConnect?.();
+    this.#cancelConnect = undefined;
+    this.#rpc?.close();
+    this.#rpc = undefined;
+  }
+
+  #run(now: number): void {
+    const action = this.reconnect.run(now);
+    if (action === 'connect') this.#connect(now);
+    else if (action === 'probe') this.#rpc?.send({ type: 'request', method: 'echo', params: [], id: 'echo' });
+    else if (action === 'disconnect') this.#lost(undefined, false);
+  }
+
+  #connect(now: number): void {
+    const remote = this.#remotes[this.#next++ % this.#remotes.length]!;
+    this.reconnect.name = remote;
+    this.reconnect.connecting(now);
+    try {
+      this.#cancelConnect = this.#host.streams.connect(remote, OVSDB_PORT, {
+        connected: (stream) => {
+          this.#cancelConnect = undefined;
+          this.#rpc = new JsonRpc(stream, {
+            message: (message) => this.#message(message),
+            closed: (error) => {
+              this.#rpc = undefined;
+              this.#lost(error, error === undefined);
+            },
+            activity: () => {
+              this.reconnect.activity(this.#host.loop.now());
+              if (this.reconnect.probeIntervalMs > 0) this.#task.wake();
+            },
+          });
+          this.reconnect.connected(this.#host.loop.now());
+          this.#events.connected();
+          this.#task.wake();
+        },
+        failed: (error) => {
+          this.#cancelConnect = undefined;
+          this.reconnect.connectFailed(this.#host.loop.now(), error);
+          this.#events.disconnected(error);
+          this.#task.wake();
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof SystemErrorValue)) throw error;
+      this.reconnect.connectFailed(now, error);
+      this.#events.disconnected(error);
+    }
+  }
+
+  #lost(error: SystemError | undefined, eof: boolean): void {
+    this.#drop();
+    this.reconnect.disconnected(this.#host.loop.now(), error ?? (eof ? 'eof' : undefined));
+    this.#events.disconnected(error);
+    this.#task.wake();
+  }
+
+  #message(message: JsonRpcMessage): void {
+    if (message.type === 'request' && message.method === 'echo') {
+      this.send({ type: 'reply', result: message.params as Json, id: message.id });
+    } else if (!(message.type === 'reply' && message.id === 'echo')) {
+      this.#events.message(message);
+    }
+  }
+}
+
+function shuffled(host: Host, remotes: readonly string[]): string[] {
+  const list = [...remotes];
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = host.random.u32() % (i + 1);
+    [list[i], list[j]] = [list[j]!, list[i]!];
+  }
+  return list;
+}
