@@ -42,7 +42,7 @@ const replacer = (_name: string, value: unknown): unknown => {
 /** JSON.rawJSON of ES2025, which every engine that we run on has. */
 const JSON_RAW = JSON as unknown as { rawJSON(text: string): unknown };
 
-export function stringifyJson(value: Json | object): string {
+export function stringifyJson(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
@@ -78,7 +78,7 @@ export function sortedJson(value: Json): string {
       .map((name) => `${JSON.stringify(name)}:${sortedJson(object[name]!)}`);
     return `{${members.join(',')}}`;
   }
-  return stringifyJson(value as Json & object);
+  return stringifyJson(value);
 }
 
 const MIN_INT = -(2n ** 63n);

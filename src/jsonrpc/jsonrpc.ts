@@ -56,13 +56,13 @@ export function messageFromJson(json: Json): JsonRpcMessage | string {
 export function messageText(m: JsonRpcMessage): string {
   switch (m.type) {
     case 'request':
-      return `{"id":${stringifyJson(m.id as Json & object)},"method":${JSON.stringify(m.method)},"params":${stringifyJson(m.params)}}`;
+      return `{"id":${stringifyJson(m.id)},"method":${JSON.stringify(m.method)},"params":${stringifyJson(m.params)}}`;
     case 'notification':
       return `{"id":null,"method":${JSON.stringify(m.method)},"params":${stringifyJson(m.params)}}`;
     case 'reply':
-      return `{"error":null,"id":${stringifyJson(m.id as Json & object)},"result":${stringifyJson(m.result as Json & object)}}`;
+      return `{"error":null,"id":${stringifyJson(m.id)},"result":${stringifyJson(m.result)}}`;
     case 'error':
-      return `{"error":${stringifyJson(m.error as Json & object)},"id":${stringifyJson(m.id as Json & object)},"result":null}`;
+      return `{"error":${stringifyJson(m.error)},"id":${stringifyJson(m.id)},"result":null}`;
   }
 }
 

@@ -1,0 +1,21 @@
+# Sourced by every program in this directory: runs it on the Node that the project pins, from the bundle in
+# dist/ when there is one, otherwise (or with OVS_TS_SOURCE set) from the source.
+# Expects $me to be the real path of the program.
+OVS_TS_ROOT=${me%/bin/*}
+OVS_TS_PROGRAM=${0##*/}
+export OVS_TS_ROOT OVS_TS_PROGRAM
+program=${me##*/}
+node=$OVS_TS_ROOT/node_modules/node/bin/node
+if [ ! -x "$node" ]; then
+  echo "$program: $node is missing: run 'npm install' in $OVS_TS_ROOT first" >&2
+  exit 127
+fi
+main=$OVS_TS_ROOT/dist/$program/main.js
+if [ -n "$OVS_TS_SOURCE" ] || [ ! -f "$main" ]; then
+  main=$OVS_TS_ROOT/src/node/main/$program.ts
+fi
+if [ -z "$NODE_COMPILE_CACHE" ] && [ -w "$OVS_TS_ROOT/dist" ]; then
+  NODE_COMPILE_CACHE=$OVS_TS_ROOT/dist/compile-cache
+  export NODE_COMPILE_CACHE
+fi
+exec "$node" --disable-warning=ExperimentalWarning $node_options "$main" "$@"

@@ -1,0 +1,69 @@
+/** The host on Linux and Node: implements `Host` of src/base/host.ts. One a process. */
+import { randomFillSync } from 'node:crypto';
+import { Clock } from '../base/clock.ts';
+import type { Directories, Host, Random, Storage, Streams } from '../base/host.ts';
+import { Loop, type LoopDriver } from '../base/loop.ts';
+import { NodeStorage } from './storage.ts';
+import { NodeStreams } from './streams/streams.ts';
+
+/** Random bytes are drawn from the kernel in blocks: most uses take four. */
+class NodeRandom implements Random {
+  readonly #pool = new Uint8Array(4096);
+  #used = this.#pool.length;
+
+  bytes(n: number): Uint8Array {
+    if (n > this.#pool.length) return randomFillSync(new Uint8Array(n));
+    if (this.#used + n > this.#pool.length) {
+      randomFillSync(this.#pool);
+      this.#used = 0;
+    }
+    this.#used += n;
+    return this.#pool.slice(this.#used - n, this.#used);
+  }
+
+  u32(): number {
+    const b = this.bytes(4);
+    return (b[0]! | (b[1]! << 8) | (b[2]! << 16) | (b[3]! << 24)) >>> 0;
+  }
+}
+
+class NodeLoopDriver implements LoopDriver {
+  #timer: NodeJS.Timeout | undefined;
+
+  defer(fn: () => void): void {
+    setImmediate(fn);
+  }
+
+  wakeIn(ms: number | undefined, fn: () => void): void {
+    clearTimeout(this.#timer);
+    // setTimeout cannot wait longer than 2**31 ms; the loop just arms again.
+    this.#timer = ms === undefined ? undefined : setTimeout(fn, Math.min(Math.ceil(ms), 0x7fffffff));
+  }
+}
+
+/** OVS_RUNDIR and the others, with the defaults of Debian's packages. */
+export function directories(env: NodeJS.ProcessEnv): Directories {
+  const sysconf = env['OVS_SYSCONFDIR'] || '/etc';
+  return {
+    run: env['OVS_RUNDIR'] || '/var/run/openvswitch',
+    log: env['OVS_LOGDIR'] || '/var/log/openvswitch',
+    db: env['OVS_DBDIR'] || (env['OVS_SYSCONFDIR'] ? `${sysconf}/openvswitch` : '/etc/openvswitch'),
+    sysconf,
+    pkgdata: env['OVS_PKGDATADIR'] || '/usr/share/openvswitch',
+  };
+}
+
+export class NodeHost implements Host {
+  readonly loop: Loop;
+  readonly random: Random = new NodeRandom();
+  readonly streams: Streams;
+  readonly storage: Storage = new NodeStorage();
+  readonly dirs: Directories;
+
+  constructor(env: NodeJS.ProcessEnv = process.env) {
+    this.dirs = directories(env);
+    this.streams = new NodeStreams(this.dirs.run);
+    const clock = new Clock({ monotonicMs: () => performance.now(), wallMs: () => Date.now() });
+    this.loop = new Loop(clock, new NodeLoopDriver());
+  }
+}

@@ -1,0 +1,65 @@
+/** A `Stream` over a socket of node:net (tcp and unix, accepted or connected). */
+import type { Socket } from 'node:net';
+import type { Stream, StreamEvents, SystemError } from '../../base/host.ts';
+import { toSystemError } from '../system-error.ts';
+
+const NO_EVENTS: StreamEvents = { data() {}, close() {} };
+
+export class NetStream implements Stream {
+  readonly name: string;
+  readonly local?: { readonly address: string; readonly port: number };
+  readonly remote?: { readonly address: string; readonly port: number };
+  events: StreamEvents = NO_EVENTS;
+  readonly #socket: Socket;
+  #done = false;
+
+  constructor(name: string, socket: Socket) {
+    this.name = name;
+    this.#socket = socket;
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    if (localAddress !== undefined && localPort !== undefined) this.local = { address: localAddress, port: localPort };
+    if (remoteAddress !== undefined && remotePort !== undefined)
+      this.remote = { address: remoteAddress, port: remotePort };
+    let error: SystemError | undefined;
+    socket.on('data', (bytes: Uint8Array) => {
+      if (!this.#done) this.events.data(bytes);
+    });
+    socket.on('drain', () => {
+      if (!this.#done) this.events.drain?.();
+    });
+    socket.on('error', (e) => {
+      error = toSystemError(e);
+    });
+    // The peer's end of file ends the stream as a whole, as in the C implementation.
+    socket.on('end', () => this.#closed(undefined));
+    socket.on('close', () => this.#closed(error));
+  }
+
+  get backlog(): number {
+    return this.#socket.writableLength;
+  }
+  send(bytes: Uint8Array): void {
+    if (!this.#done) this.#socket.write(bytes);
+  }
+  pause(): void {
+    this.#socket.pause();
+  }
+  resume(): void {
+    if (!this.#done) this.#socket.resume();
+  }
+  close(): void {
+    this.#done = true;
+    this.#socket.destroy();
+  }
+  end(): void {
+    this.#done = true;
+    this.#socket.end(() => this.#socket.destroy());
+  }
+
+  #closed(error: SystemError | undefined): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#socket.destroy();
+    this.events.close(error);
+  }
+}

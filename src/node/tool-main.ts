@@ -1,0 +1,76 @@
+/**
+ * The process around a command-line tool: its streams, its log, `--version`, its exit status.
+ *
+ * Output is written with synchronous calls: it keeps its order between the two streams, survives an exit, and
+ * spares a tool that lives for milliseconds the loading of `process.stdout`.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { UsageError } from '../base/getopt.ts';
+import { type Tool, ToolError, type ToolIo } from '../ctl/tool.ts';
+import { NodeHost } from './host.ts';
+import { installLogSink } from './log-sink.ts';
+
+/** Writes all of `text`, waiting where a pipe is full. A reader that went away ends the process quietly. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let n = 0; n < bytes.length; ) {
+    try {
+      n += fs.writeSync(fd, bytes, n);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') process.exit(141);
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+/** The name that messages carry: that of the program as it was called. */
+export const programName = (fallback: string): string => process.env['OVS_TS_PROGRAM'] ?? fallback;
+
+export function processIo(program: string): ToolIo {
+  let isTty: boolean | undefined;
+  return {
+    host: new NodeHost(),
+    program,
+    env: process.env,
+    out: (text) => writeAll(1, text),
+    err: (text) => writeAll(2, text),
+    die: (signal) => {
+      process.kill(process.pid, `SIG${signal}`);
+      return process.exit(142);
+    },
+    readStdin: () => fs.readFileSync(0),
+    get isTty() {
+      if (isTty === undefined) isTty = fs.fstatSync(1).isCharacterDevice() && process.stdout.isTTY === true;
+      return isTty;
+    },
+    get terminalColumns() {
+      return this.isTty ? process.stdout.columns : undefined;
+    },
+  };
+}
+
+/** Runs a tool as this process. */
+export async function runTool(name: string, tool: Tool): Promise<void> {
+  const program = programName(name);
+  const io = processIo(program);
+  installLogSink(program, io.host.loop.clock);
+  let status: number;
+  try {
+    status = await tool(process.argv.slice(2), io);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof ToolError) {
+      io.err(`${program}: ${error.message}\n`);
+      status = error instanceof ToolError ? error.status : 1;
+    } else {
+      io.err(`${program}: ${error instanceof Error ? error.stack : String(error)}\n`);
+      status = 134;
+    }
+  }
+  process.exit(status);
+}
+
+/** Where this installation's own files are (bin/, dist/, share/). */
+export const installationRoot = (): string => process.env['OVS_TS_ROOT'] ?? path.resolve(import.meta.dirname, '../..');
