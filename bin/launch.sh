@@ -1,6 +1,10 @@
 # Sourced by every program in this directory: runs it on the Node that the project pins, from the bundle in
 # dist/ when there is one, otherwise (or with OVS_TS_SOURCE set) from the source.
-# Expects $me to be the real path of the program.
+# Expects $me to be the path of the program, no symbolic link.
+case $me in
+  /*) ;;
+  *) me=$PWD/$me ;;
+esac
 OVS_TS_ROOT=${me%/bin/*}
 OVS_TS_PROGRAM=${0##*/}
 export OVS_TS_ROOT OVS_TS_PROGRAM

@@ -215,7 +215,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
       fatal((error as Error).message);
     }
   }
-  const commands = new UnixctlCommands(versionText(program).trimEnd());
+  const commands = new UnixctlCommands(versionText(program));
   registerLogCommands(commands, sink);
   registerCoverageCommands(commands, host.loop);
   registerTimeCommands(commands, host.loop);
