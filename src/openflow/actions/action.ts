@@ -20,7 +20,12 @@ export interface Subfield {
 export type OfpAct =
   // output
   | { readonly kind: 'output'; readonly port: number; readonly maxLen: number }
-  | { readonly kind: 'output_reg'; readonly src: Subfield; readonly maxLen: number }
+  | {
+      readonly kind: 'output_reg';
+      readonly src: Subfield;
+      readonly maxLen: number /** came as NXAST_OUTPUT_REG2 */;
+      readonly v2: boolean;
+    }
   | { readonly kind: 'output_trunc'; readonly port: number; readonly maxLen: number }
   | {
       readonly kind: 'controller';
@@ -46,8 +51,18 @@ export type OfpAct =
   // header changes
   | { readonly kind: 'strip_vlan'; readonly compat: 'strip_vlan' | 'pop_vlan' }
   | { readonly kind: 'push_vlan'; readonly ethertype: number }
-  | { readonly kind: 'set_vlan_vid'; readonly vid: number; readonly pushIfNeeded: boolean; readonly flowHasVlan: boolean }
-  | { readonly kind: 'set_vlan_pcp'; readonly pcp: number; readonly pushIfNeeded: boolean; readonly flowHasVlan: boolean }
+  | {
+      readonly kind: 'set_vlan_vid';
+      readonly vid: number;
+      readonly pushIfNeeded: boolean;
+      readonly flowHasVlan: boolean;
+    }
+  | {
+      readonly kind: 'set_vlan_pcp';
+      readonly pcp: number;
+      readonly pushIfNeeded: boolean;
+      readonly flowHasVlan: boolean;
+    }
   | { readonly kind: 'set_eth_src'; readonly mac: bigint }
   | { readonly kind: 'set_eth_dst'; readonly mac: bigint }
   | { readonly kind: 'set_ipv4_src'; readonly ip: number }
@@ -55,9 +70,17 @@ export type OfpAct =
   | { readonly kind: 'set_ip_dscp'; readonly dscp: number }
   | { readonly kind: 'set_ip_ecn'; readonly ecn: number }
   | { readonly kind: 'set_ip_ttl'; readonly ttl: number }
-  | { readonly kind: 'set_l4_src_port'; readonly port: number }
-  | { readonly kind: 'set_l4_dst_port'; readonly port: number }
-  | { readonly kind: 'dec_ttl'; readonly controllers: readonly number[] }
+  | {
+      readonly kind: 'set_l4_src_port';
+      readonly port: number /** of the flow, found by checkActions: 6, 17, 132 or another */;
+      readonly flowIpProto: number;
+    }
+  | { readonly kind: 'set_l4_dst_port'; readonly port: number; readonly flowIpProto: number }
+  | {
+      readonly kind: 'dec_ttl';
+      readonly controllers: readonly number[] /** with explicit controller ids, dec_ttl(ID,...) */;
+      readonly explicit: boolean;
+    }
   | { readonly kind: 'set_mpls_label'; readonly label: number }
   | { readonly kind: 'set_mpls_tc'; readonly tc: number }
   | { readonly kind: 'set_mpls_ttl'; readonly ttl: number }
@@ -66,27 +89,73 @@ export type OfpAct =
   | { readonly kind: 'pop_mpls'; readonly ethertype: number }
   | { readonly kind: 'dec_nsh_ttl' }
   | { readonly kind: 'delete_field'; readonly field: FieldName }
-  | { readonly kind: 'encap'; readonly header: EncapHeader; readonly props: readonly EncapProperty[] }
+  | {
+      readonly kind: 'encap';
+      readonly header: EncapHeader;
+      readonly hdrSize: number;
+      readonly props: readonly EncapProperty[];
+    }
   | { readonly kind: 'decap'; readonly newPktType: number }
   // fields
-  | { readonly kind: 'set_field'; readonly field: FieldName; readonly value: bigint; readonly mask: bigint; readonly flowHasVlan: boolean }
-  | { readonly kind: 'reg_load'; readonly dst: Subfield; readonly value: bigint }
-  | { readonly kind: 'reg_move'; readonly src: Subfield; readonly dst: Subfield }
+  | {
+      readonly kind: 'set_field';
+      readonly field: FieldName;
+      readonly value: bigint;
+      readonly mask: bigint;
+      readonly flowHasVlan: boolean /** NXAST_REG_LOAD2 was used */;
+      readonly compat: 'set_field' | 'reg_load2';
+    }
+  /** A set_field of part of a field that came as, and goes out as, NXAST_REG_LOAD (several when over 64 bits). */
+  | {
+      readonly kind: 'reg_load';
+      readonly dst: Subfield;
+      readonly value: bigint;
+      readonly flowHasVlan: boolean;
+    }
+  | {
+      readonly kind: 'reg_move';
+      readonly src: Subfield;
+      readonly dst: Subfield;
+      readonly compat: 'reg_move' | 'copy_field';
+    }
   | { readonly kind: 'stack_push'; readonly subfield: Subfield }
   | { readonly kind: 'stack_pop'; readonly subfield: Subfield }
-  | { readonly kind: 'multipath'; readonly fields: number; readonly basis: number; readonly algorithm: number; readonly maxLink: number; readonly arg: number; readonly dst: Subfield }
+  | {
+      readonly kind: 'multipath';
+      readonly fields: number;
+      readonly basis: number;
+      readonly algorithm: number;
+      readonly maxLink: number;
+      readonly arg: number;
+      readonly dst: Subfield;
+    }
   // metadata
   | { readonly kind: 'set_tunnel'; readonly tunId: bigint; readonly wide: boolean }
   | { readonly kind: 'set_queue'; readonly queue: number }
   | { readonly kind: 'pop_queue' }
   | { readonly kind: 'fin_timeout'; readonly idle: number; readonly hard: number }
   // control
-  | { readonly kind: 'resubmit'; readonly inPort: number; readonly table: number; readonly withCt: boolean; /** spelled resubmit:PORT */ readonly compact: boolean }
+  | {
+      readonly kind: 'resubmit';
+      readonly inPort: number;
+      readonly table: number;
+      readonly withCt: boolean /** came as NXAST_RESUBMIT, without a table */;
+      readonly compact: boolean;
+    }
   | { readonly kind: 'learn'; readonly learn: LearnSpec }
   | { readonly kind: 'conjunction'; readonly id: number; readonly clause: number; readonly nClauses: number }
   | { readonly kind: 'note'; readonly data: Uint8Array }
   | { readonly kind: 'exit' }
-  | { readonly kind: 'sample'; readonly probability: number; readonly collectorSet: number; readonly obsDomain: number; readonly obsPoint: number; readonly samplingPort: number; readonly direction: 'default' | 'ingress' | 'egress' }
+  | {
+      readonly kind: 'sample';
+      readonly probability: number;
+      readonly collectorSet: number;
+      readonly obsDomain: number | Subfield;
+      readonly obsPoint: number | Subfield;
+      readonly samplingPort: number;
+      readonly direction: 'default' | 'ingress' | 'egress' /** the oldest NXAST_SAMPLE form to write it as */;
+      readonly form: 1 | 2 | 3 | 4;
+    }
   | {
       readonly kind: 'ct';
       readonly flags: number; // 1 commit, 2 force
@@ -96,7 +165,15 @@ export type OfpAct =
       readonly alg: number; // 0, 21 ftp, 69 tftp
       readonly actions: readonly OfpAct[];
     }
-  | { readonly kind: 'nat'; readonly flags: number; readonly family: 0 | 4 | 6; readonly minAddr: bigint; readonly maxAddr: bigint; readonly hasMax: boolean; readonly minPort: number; readonly maxPort: number }
+  | {
+      readonly kind: 'nat';
+      readonly flags: number;
+      readonly family: 0 | 4 | 6;
+      readonly minAddr: bigint /** 0: none, as for the others */;
+      readonly maxAddr: bigint;
+      readonly minPort: number;
+      readonly maxPort: number;
+    }
   | { readonly kind: 'ct_clear' }
   | { readonly kind: 'unroll_xlate'; readonly table: number; readonly cookie: bigint }
   | { readonly kind: 'clone'; readonly actions: readonly OfpAct[] }
@@ -133,12 +210,19 @@ export interface LearnSpec {
   readonly flags: number;
   readonly limit: number;
   readonly resultDst: Subfield | undefined;
+  /** Came as NXAST_LEARN2. */
+  readonly v2: boolean;
   readonly specs: readonly LearnFlowSpec[];
 }
 
 export interface LearnFlowSpec {
-  readonly src: { readonly kind: 'field'; readonly subfield: Subfield } | { readonly kind: 'value'; readonly value: bigint };
-  readonly dst: { readonly kind: 'match'; readonly subfield: Subfield } | { readonly kind: 'load'; readonly subfield: Subfield } | { readonly kind: 'output' };
+  readonly src:
+    | { readonly kind: 'field'; readonly subfield: Subfield }
+    | { readonly kind: 'value'; readonly value: bigint };
+  readonly dst:
+    | { readonly kind: 'match'; readonly subfield: Subfield }
+    | { readonly kind: 'load'; readonly subfield: Subfield }
+    | { readonly kind: 'output' };
   readonly bits: number;
 }
 
