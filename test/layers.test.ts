@@ -8,8 +8,23 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 const LAYERS = [
-  'base', 'packet', 'flow', 'jsonrpc', 'openflow', 'odp', 'classifier', 'ovsdb', 'datapath', 'ofproto', 'vswitchd', 'ctl',
-  'api', 'node', 'sim', 'web', 'console',
+  'base',
+  'packet',
+  'flow',
+  'jsonrpc',
+  'openflow',
+  'odp',
+  'classifier',
+  'ovsdb',
+  'datapath',
+  'ofproto',
+  'vswitchd',
+  'ctl',
+  'api',
+  'node',
+  'sim',
+  'web',
+  'console',
 ];
 const HOSTS = new Set(['node', 'web', 'sim', 'console']);
 const src = path.resolve(import.meta.dirname, '../src');
@@ -20,7 +35,9 @@ const sources = fs
 
 function importsOf(file: string): string[] {
   const text = fs.readFileSync(path.join(src, file), 'utf8');
-  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/g);
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/g,
+  );
   return [...found].map((m) => m[1] ?? m[2] ?? m[3]!);
 }
 
@@ -37,7 +54,8 @@ test('imports go down only', () => {
       if (!target.startsWith('.')) continue;
       const other = path.relative(src, path.resolve(src, path.dirname(file), target)).split('/')[0]!;
       if (LAYERS.indexOf(other) > LAYERS.indexOf(layer)) wrong.push(`${file} imports ${target}`);
-      if (HOSTS.has(layer) && HOSTS.has(other) && other !== layer) wrong.push(`${file} imports another host: ${target}`);
+      if (HOSTS.has(layer) && HOSTS.has(other) && other !== layer)
+        wrong.push(`${file} imports another host: ${target}`);
     }
   }
   assert.deepEqual(wrong, []);
@@ -47,7 +65,8 @@ test('core files import nothing from outside of src/', () => {
   const wrong: string[] = [];
   for (const file of sources) {
     if (HOSTS.has(file.split('/')[0]!) || file.endsWith('.test.ts')) continue;
-    for (const target of importsOf(file)) if (!target.startsWith('.')) wrong.push(`${file} imports ${target}`);
+    for (const target of importsOf(file))
+      if (!target.startsWith('.')) wrong.push(`${file} imports ${target}`);
   }
   assert.deepEqual(wrong, []);
 });

@@ -14,7 +14,10 @@ export function check(): boolean {
   return commands
     .map(([program, ...args]) => {
       console.log(`$ ${program} ${args.join(' ')}`);
-      return spawnSync(path.join(root, 'node_modules/.bin', program!), args, { cwd: root, stdio: 'inherit' }).status === 0;
+      return (
+        spawnSync(path.join(root, 'node_modules/.bin', program!), args, { cwd: root, stdio: 'inherit' })
+          .status === 0
+      );
     })
     .every(Boolean);
 }

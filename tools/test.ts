@@ -25,7 +25,13 @@ await buildAll();
 if (paths.length === 0 && !check()) process.exit(1);
 const { status } = spawnSync(
   process.execPath,
-  ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files.sort()],
+  [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=300000',
+    ...files.sort(),
+  ],
   { stdio: 'inherit' },
 );
 process.exit(status ?? 1);

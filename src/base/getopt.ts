@@ -60,7 +60,8 @@ export function parseOptions<Id extends string>(
     }
     const [id, spec] = candidates[0]!;
     const kind = spec.arg ?? 'none';
-    if (kind === 'none' && value !== undefined) throw new UsageError(`option '--${spec.long}' doesn't allow an argument`);
+    if (kind === 'none' && value !== undefined)
+      throw new UsageError(`option '--${spec.long}' doesn't allow an argument`);
     if (kind === 'required' && value === undefined) {
       if (i >= argv.length) throw new UsageError(`option '--${spec.long}' requires an argument`);
       value = argv[i++];

@@ -4,7 +4,7 @@
  */
 import { COVERAGE_INTERVAL_MS, coverageRun, coverageText, findCoverage } from './coverage.ts';
 import type { Loop } from './loop.ts';
-import { UnixctlError, type UnixctlCommands } from './unixctl.ts';
+import { type UnixctlCommands, UnixctlError } from './unixctl.ts';
 import {
   setVlogFromSpec,
   setVlogLevel,
@@ -24,14 +24,20 @@ export interface LogFile {
 const log = vlog('vlog');
 
 export function registerLogCommands(commands: UnixctlCommands, file: LogFile): void {
-  commands.register('vlog/set', '{spec | PATTERN:destination:pattern}', 0, Number.POSITIVE_INFINITY, (specs) => {
-    if (specs.length === 0) setVlogLevel(undefined, 'any', 'dbg');
-    for (const spec of specs) {
-      const error = setVlogFromSpec(spec);
-      if (error !== undefined) throw new UnixctlError(error);
-    }
-    return '';
-  });
+  commands.register(
+    'vlog/set',
+    '{spec | PATTERN:destination:pattern}',
+    0,
+    Number.POSITIVE_INFINITY,
+    (specs) => {
+      if (specs.length === 0) setVlogLevel(undefined, 'any', 'dbg');
+      for (const spec of specs) {
+        const error = setVlogFromSpec(spec);
+        if (error !== undefined) throw new UnixctlError(error);
+      }
+      return '';
+    },
+  );
   commands.register('vlog/list', '', 0, 0, vlogLevelsText);
   commands.register('vlog/list-pattern', '', 0, 0, vlogPatternsText);
   for (const [verb, honor] of [

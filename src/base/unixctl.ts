@@ -50,7 +50,13 @@ export class UnixctlCommands {
    * @param usage shown by list-commands; undefined hides the command
    * @param handler returns the reply's text, or throws {@link UnixctlError}
    */
-  register(name: string, usage: string | undefined, minArgs: number, maxArgs: number, handler: UnixctlHandler): void {
+  register(
+    name: string,
+    usage: string | undefined,
+    minArgs: number,
+    maxArgs: number,
+    handler: UnixctlHandler,
+  ): void {
     if (!this.#commands.has(name)) this.#commands.set(name, { usage, minArgs, maxArgs, handler });
   }
 
@@ -78,8 +84,11 @@ export class UnixctlCommands {
   }
 
   #list(request: UnixctlRequest): UnixctlReply {
-    const shown = [...this.#commands].filter(([, c]) => c.usage !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-    if (request.format === 'json') return new UnixctlJson(Object.fromEntries(shown.map(([n, c]) => [n, c.usage])));
+    const shown = [...this.#commands]
+      .filter(([, c]) => c.usage !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    if (request.format === 'json')
+      return new UnixctlJson(Object.fromEntries(shown.map(([n, c]) => [n, c.usage])));
     return 'The available commands are:\n' + shown.map(([n, c]) => `  ${n.padEnd(23)} ${c.usage}\n`).join('');
   }
 }

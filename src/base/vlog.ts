@@ -48,8 +48,29 @@ let facility = '';
 
 /** Log facilities of syslog(3) that `FACILITY:` accepts, in the order of their numbers. */
 const FACILITIES = [
-  'kern', 'user', 'mail', 'daemon', 'auth', 'syslog', 'lpr', 'news', 'uucp', 'clock', 'ftp', 'ntp', 'audit', 'alert',
-  'clock2', 'local0', 'local1', 'local2', 'local3', 'local4', 'local5', 'local6', 'local7',
+  'kern',
+  'user',
+  'mail',
+  'daemon',
+  'auth',
+  'syslog',
+  'lpr',
+  'news',
+  'uucp',
+  'clock',
+  'ftp',
+  'ntp',
+  'audit',
+  'alert',
+  'clock2',
+  'local0',
+  'local1',
+  'local2',
+  'local3',
+  'local4',
+  'local5',
+  'local6',
+  'local7',
 ];
 
 /** A token bucket for messages that a peer can provoke: `burst` at once, then `perMinute`. */
@@ -185,7 +206,11 @@ function destinationIndexes(destination: VlogDestination | 'any'): number[] {
 }
 
 /** Sets the level of one module, or of all of them and those to come. */
-export function setVlogLevel(module: Vlog | undefined, destination: VlogDestination | 'any', level: VlogLevel): void {
+export function setVlogLevel(
+  module: Vlog | undefined,
+  destination: VlogDestination | 'any',
+  level: VlogLevel,
+): void {
   const n = VLOG_LEVELS.indexOf(level);
   for (const i of destinationIndexes(destination)) {
     if (module) module.levels[i] = n;
@@ -256,7 +281,10 @@ export function vlogLevelsText(): string {
   );
   return (
     '                 console    syslog    file\n                 -------    ------    ------\n' +
-    lines.sort().map((l) => `${l}\n`).join('')
+    lines
+      .sort()
+      .map((l) => `${l}\n`)
+      .join('')
   );
 }
 
@@ -267,7 +295,8 @@ export function vlogPatternsText(): string {
     return `${d.toUpperCase().padEnd(7)}  ${prefix.padEnd(32)}  ${patterns[d]}\n`;
   });
   return (
-    '         prefix                            format\n         ------                            ------\n' + lines.join('')
+    '         prefix                            format\n         ------                            ------\n' +
+    lines.join('')
   );
 }
 
@@ -327,7 +356,14 @@ export function formatTime(pattern: string, wallMs: number, offsetMinutes = 0): 
 /** Facility numbers of syslog(3): kern 0 ... clock2 15, local0 16 ... */
 const facilityNumber = (): number => FACILITIES.indexOf(facility || 'local0');
 
-const SYSLOG_SEVERITY: Readonly<Record<VlogLevel, number>> = { off: 1, emer: 1, err: 3, warn: 4, info: 5, dbg: 7 };
+const SYSLOG_SEVERITY: Readonly<Record<VlogLevel, number>> = {
+  off: 1,
+  emer: 1,
+  err: 3,
+  warn: 4,
+  info: 5,
+  dbg: 7,
+};
 
 function formatLine(s: VlogSink, module: string, level: VlogLevel, pattern: string, message: string): string {
   return pattern.replace(

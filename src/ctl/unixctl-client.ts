@@ -1,7 +1,7 @@
 /** Sends commands to a daemon's control socket. C counterpart: unixctl_client_* in lib/unixctl.c. */
 import { type Host, SystemError } from '../base/host.ts';
-import { JsonRpc } from '../jsonrpc/jsonrpc.ts';
 import type { Json } from '../jsonrpc/json.ts';
+import { JsonRpc } from '../jsonrpc/jsonrpc.ts';
 
 export type UnixctlAnswer = { readonly result: Json } | { readonly error: Json };
 

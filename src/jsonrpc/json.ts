@@ -183,7 +183,8 @@ class Parser {
         this.#fail("syntax error parsing object expecting ':'");
       }
       const value = this.#value(height);
-      if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true, configurable: true });
+      if (name === '__proto__')
+        Object.defineProperty(object, name, { value, enumerable: true, configurable: true });
       else object[name] = value;
       if (this.#accept('}')) return object;
       if (!this.#accept(',')) {
@@ -258,7 +259,9 @@ class Parser {
       if (c === undefined) this.#fail('unexpected end of input in quoted string');
       if (c === '"') break;
       if (c! < ' ')
-        this.#fail(`U+${c!.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')} must be escaped in quoted string`);
+        this.#fail(
+          `U+${c!.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')} must be escaped in quoted string`,
+        );
       if (c === '\\') {
         escaped = true;
         this.#pos++;
@@ -266,18 +269,25 @@ class Parser {
       this.#pos++;
     }
     const raw = this.#text.slice(start, this.#pos);
-    const value = escaped ? unescape(raw, (why) => this.#fail(why)) : raw;
+    const value = escaped ? unescapeJsonString(raw, (why) => this.#fail(why)) : raw;
     this.#pos++;
     return value;
   }
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t',
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
 };
 
 /** Undoes the escapes of a JSON string's inside. `fail` receives what is wrong with it and must throw. */
-export function unescape(raw: string, fail: (why: string) => never): string {
+export function unescapeJsonString(raw: string, fail: (why: string) => never): string {
   const hex = (at: number): number => {
     const digits = raw.slice(at, at + 4);
     if (digits.length < 4) fail('quoted string ends within \\u escape');

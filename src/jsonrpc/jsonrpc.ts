@@ -92,7 +92,8 @@ export class JsonRpc {
     this.#events = events;
     stream.events = {
       data: (bytes) => this.#data(bytes),
-      close: (error) => this.#fail(error, error === undefined ? undefined : `receive error: ${error.message}`),
+      close: (error) =>
+        this.#fail(error, error === undefined ? undefined : `receive error: ${error.message}`),
       drain: () => events.drained?.(),
     };
   }
@@ -123,7 +124,9 @@ export class JsonRpc {
     if (this.#closed) return;
     this.stream.send(bytes);
     if (this.stream.backlog > this.#maxBytes) {
-      log.warn(`sending backlog exceeded maximum size (${this.stream.backlog} > ${this.#maxBytes}), disconnecting, jsonrpc: ${this.name}`);
+      log.warn(
+        `sending backlog exceeded maximum size (${this.stream.backlog} > ${this.#maxBytes}), disconnecting, jsonrpc: ${this.name}`,
+      );
       this.#fail(new SystemError('E2BIG'), undefined);
     }
   }

@@ -13,7 +13,14 @@ export const DEFAULT_MIN_BACKOFF_MS = 1000;
 export const DEFAULT_MAX_BACKOFF_MS = 8000;
 export const DEFAULT_PROBE_INTERVAL_MS = 5000;
 
-export type ReconnectState = 'VOID' | 'BACKOFF' | 'CONNECTING' | 'ACTIVE' | 'IDLE' | 'RECONNECT' | 'LISTENING';
+export type ReconnectState =
+  | 'VOID'
+  | 'BACKOFF'
+  | 'CONNECTING'
+  | 'ACTIVE'
+  | 'IDLE'
+  | 'RECONNECT'
+  | 'LISTENING';
 /** What the owner has to do now. */
 export type ReconnectAction = 'connect' | 'disconnect' | 'probe' | undefined;
 /** Why a connection ended: an error, an orderly end of file, or nothing in particular. */

@@ -14,7 +14,7 @@ import { registerCoverageCommands, registerLogCommands, registerTimeCommands } f
 import { UnixctlCommands } from '../base/unixctl.ts';
 import { OVS_VERSION, versionText } from '../base/version.ts';
 import { setVlogLevel, vlog } from '../base/vlog.ts';
-import { DAEMON_OPTIONS, daemonSettings, type DaemonSettings } from './daemon-options.ts';
+import { DAEMON_OPTIONS, type DaemonSettings, daemonSettings } from './daemon-options.ts';
 import { lockExclusive, lockHolder } from './file-lock.ts';
 import { NodeHost } from './host.ts';
 import { installLogSink, type LogSink } from './log-sink.ts';
@@ -70,7 +70,10 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
   let parsed: ReturnType<typeof parseOptions<string>>;
   let settings: DaemonSettings;
   try {
-    parsed = parseOptions(process.argv.slice(2), { ...DAEMON_OPTIONS, ...daemon.options } as Record<string, OptionSpec>);
+    parsed = parseOptions(process.argv.slice(2), { ...DAEMON_OPTIONS, ...daemon.options } as Record<
+      string,
+      OptionSpec
+    >);
     settings = daemonSettings(parsed.options);
   } catch (error) {
     if (error instanceof UsageError) complain(error.message);
@@ -98,7 +101,11 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
 }
 
 /** Starts this program again in a role. `ended` gets the exit status: 0 once it serves, or that of its death. */
-function startChild(role: string, detached: boolean, ended: (status: number, signal: string | null) => void): void {
+function startChild(
+  role: string,
+  detached: boolean,
+  ended: (status: number, signal: string | null) => void,
+): void {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...process.argv.slice(2)], {
     detached,
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
@@ -134,7 +141,9 @@ function monitor(detached: boolean): void {
     lastStart = Date.now();
     startChild('child', false, (status, signal) => {
       const why = signal === null ? `exited with status ${status}` : `killed (${signal})`;
-      if (!['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGPIPE', 'SIGSEGV'].includes(signal ?? '')) {
+      if (
+        !['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGPIPE', 'SIGSEGV'].includes(signal ?? '')
+      ) {
         log.info(`daemon died, ${why}, exiting`);
         process.exit(signal === null ? status : 1);
       }

@@ -1,6 +1,7 @@
 /** Turns the errors of Node's own modules into {@link SystemError}s. */
-import { SystemError } from '../base/host.ts';
+
 import { ERRNO } from '../base/errno.ts';
+import { SystemError } from '../base/host.ts';
 
 /** The same failure as a SystemError; what is no system error is thrown on. */
 export function toSystemError(error: unknown): SystemError {

@@ -73,4 +73,5 @@ export async function runTool(name: string, tool: Tool): Promise<void> {
 }
 
 /** Where this installation's own files are (bin/, dist/, share/). */
-export const installationRoot = (): string => process.env['OVS_TS_ROOT'] ?? path.resolve(import.meta.dirname, '../..');
+export const installationRoot = (): string =>
+  process.env['OVS_TS_ROOT'] ?? path.resolve(import.meta.dirname, '../..');

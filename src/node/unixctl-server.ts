@@ -4,12 +4,12 @@
  * A connection is served one request at a time. C counterpart: lib/unixctl.c.
  */
 import path from 'node:path';
-import type { Host, Listener } from '../base/host.ts';
 import { parseOptions, UsageError } from '../base/getopt.ts';
+import type { Host, Listener } from '../base/host.ts';
 import { type UnixctlCommands, UnixctlError, UnixctlJson, type UnixctlReply } from '../base/unixctl.ts';
 import { vlog } from '../base/vlog.ts';
-import { JsonRpc, type JsonRpcMessage } from '../jsonrpc/jsonrpc.ts';
 import type { Json } from '../jsonrpc/json.ts';
+import { JsonRpc, type JsonRpcMessage } from '../jsonrpc/jsonrpc.ts';
 
 const log = vlog('unixctl');
 
@@ -65,7 +65,8 @@ class Connection {
   #setOptions(params: readonly Json[]): string {
     try {
       const words = params.map(String);
-      for (const option of parseOptions(words, { format: { long: 'format', short: 'f', arg: 'required' } }).options) {
+      for (const option of parseOptions(words, { format: { long: 'format', short: 'f', arg: 'required' } })
+        .options) {
         const value = option.value!.toLowerCase();
         if (value !== 'text' && value !== 'json')
           throw new UnixctlError(`option format has invalid value ${option.value}`);

@@ -1,8 +1,8 @@
 /** ovs-appctl: sends a command to a running daemon and prints its reply. See ovs-appctl(8). */
 import { parseOptions } from '../../base/getopt.ts';
 import { SystemError } from '../../base/host.ts';
-import { setVlogFromSpec, setVlogLevel } from '../../base/vlog.ts';
 import { versionText } from '../../base/version.ts';
+import { setVlogFromSpec, setVlogLevel } from '../../base/vlog.ts';
 import type { Json } from '../../jsonrpc/json.ts';
 import { prettyJson, sortedJson } from '../../jsonrpc/json.ts';
 import { readPidfile } from '../pidfile.ts';
@@ -56,7 +56,8 @@ function socketOf(target: string, io: ToolIo): string {
   try {
     return `${io.host.dirs.run}/${target}.${readPidfile(io.host.storage, pidfile)}.ctl`;
   } catch (error) {
-    if (error instanceof SystemError) throw new ToolError(`cannot read pidfile "${pidfile}" (${error.message})`);
+    if (error instanceof SystemError)
+      throw new ToolError(`cannot read pidfile "${pidfile}" (${error.message})`);
     throw error;
   }
 }
@@ -83,13 +84,15 @@ export const ovsAppctl: Tool = async (argv, io) => {
         break;
       case 'format':
         format = value!.toLowerCase();
-        if (format !== 'text' && format !== 'json') throw new ToolError(`value ${value} on -f or --format is invalid`);
+        if (format !== 'text' && format !== 'json')
+          throw new ToolError(`value ${value} on -f or --format is invalid`);
         break;
       case 'help':
         io.out(usage(io.program));
         return 0;
       case 'option':
-        for (const spec of Object.values(OPTIONS)) io.out(`--${spec.long}${'arg' in spec && spec.arg === 'required' ? '=ARG' : ''}\n`);
+        for (const spec of Object.values(OPTIONS))
+          io.out(`--${spec.long}${'arg' in spec && spec.arg === 'required' ? '=ARG' : ''}\n`);
         return 0;
       case 'pretty':
         pretty = true;
@@ -113,7 +116,8 @@ export const ovsAppctl: Tool = async (argv, io) => {
       }
     }
   }
-  if (args.length === 0) throw new ToolError('at least one non-option argument is required (use --help for help)');
+  if (args.length === 0)
+    throw new ToolError('at least one non-option argument is required (use --help for help)');
   if (pretty && format !== 'json') throw new ToolError('--pretty is supported with --format json only');
   target ??= 'ovs-vswitchd';
 

@@ -17,7 +17,8 @@ export class NetStream implements Stream {
     this.name = name;
     this.#socket = socket;
     const { localAddress, localPort, remoteAddress, remotePort } = socket;
-    if (localAddress !== undefined && localPort !== undefined) this.local = { address: localAddress, port: localPort };
+    if (localAddress !== undefined && localPort !== undefined)
+      this.local = { address: localAddress, port: localPort };
     if (remoteAddress !== undefined && remotePort !== undefined)
       this.remote = { address: remoteAddress, port: remotePort };
     let error: SystemError | undefined;

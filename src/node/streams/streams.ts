@@ -5,7 +5,13 @@
  * C counterpart: lib/stream-*.c.
  */
 import fs from 'node:fs';
-import { type Listener, type Stream, type StreamConnector, type Streams, SystemError } from '../../base/host.ts';
+import {
+  type Listener,
+  type Stream,
+  type StreamConnector,
+  type Streams,
+  SystemError,
+} from '../../base/host.ts';
 import { toSystemError } from '../system-error.ts';
 import { NetStream } from './net-stream.ts';
 import { parseTarget, type Target } from './target.ts';
@@ -45,7 +51,9 @@ export class NodeStreams implements Streams {
     const server = net.createServer({ allowHalfOpen: false, noDelay: true });
     server.on('connection', (socket) => {
       const remote =
-        target.kind === 'unix' ? `unix#${this.#accepted++}` : `tcp:${bracket(socket.remoteAddress ?? '?')}:${socket.remotePort}`;
+        target.kind === 'unix'
+          ? `unix#${this.#accepted++}`
+          : `tcp:${bracket(socket.remoteAddress ?? '?')}:${socket.remotePort}`;
       accept(new NetStream(remote, socket));
     });
     await new Promise<void>((resolve, reject) => {

@@ -47,7 +47,12 @@ export function parseTarget(name: string, defaultPort: number, rundir: string): 
       const parts = /^(\d*)(?::(.*))?$/.exec(rest);
       if (!parts) throw new SystemError('EAFNOSUPPORT');
       const host = (parts[2] ?? '').replace(/^\[(.*)\]$/, '$1');
-      return { kind: scheme.slice(1) as 'tcp' | 'ssl', host, port: parsePort(parts[1]!, defaultPort), passive: true };
+      return {
+        kind: scheme.slice(1) as 'tcp' | 'ssl',
+        host,
+        port: parsePort(parts[1]!, defaultPort),
+        passive: true,
+      };
     }
     default:
       throw new SystemError('EAFNOSUPPORT');
