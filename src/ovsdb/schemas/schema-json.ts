@@ -15,7 +15,7 @@ function baseJson(base: BaseSpec): Json {
 }
 
 export function typeJson({ key, value, min = 1, max = 1 }: TypeSpec): Json {
-  if (!value && min === 1 && max === 1) return baseJson(key);
+  if (!value && min === 1 && max === 1 && Object.keys(key).length === 1) return key.type;
   return {
     key: baseJson(key),
     ...(value && { value: baseJson(value) }),
