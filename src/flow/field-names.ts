@@ -1,2 +1,2 @@
-/** Names of all the fields, as OVS spells them. Replaced by the table's own type in fields.ts. */
-export type FieldName = string;
+/** Names of all the fields, as OVS spells them. */
+export type { FieldName } from './field-table.ts';

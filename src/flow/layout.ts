@@ -36,72 +36,72 @@ export const F = {
   /** 256 bytes of tunnel option data as 64 words. */
   TUN_METADATA: 27,
   METADATA: 91, // 2
-  REG0: 93, // 16: reg0 .. reg15; xreg N = 2 words from REG0 + 2N; xxreg N = 4 words from REG0 + 4N
-  SKB_PRIORITY: 109,
-  PKT_MARK: 110,
-  DP_HASH: 111,
+  REG0: 93, // 32: reg0 .. reg31; xreg N = 2 words from REG0 + 2N; xxreg N = 4 words from REG0 + 4N
+  SKB_PRIORITY: 125,
+  PKT_MARK: 126,
+  DP_HASH: 127,
   /** OpenFlow port number (32 bits, as OF1.1+) in ofproto; datapath port number at the dpif seam. */
-  IN_PORT: 112,
-  RECIRC_ID: 113,
-  CT_STATE: 114,
-  CT_ZONE: 115,
-  CT_MARK: 116,
-  CT_LABEL: 117, // 4
-  CT_NW_SRC: 121,
-  CT_NW_DST: 122,
-  CT_IPV6_SRC: 123, // 4
-  CT_IPV6_DST: 127, // 4
-  CT_NW_PROTO: 131,
-  CT_TP_SRC: 132,
-  CT_TP_DST: 133,
-  CONJ_ID: 134,
-  ACTSET_OUTPUT: 135,
+  IN_PORT: 128,
+  RECIRC_ID: 129,
+  CT_STATE: 130,
+  CT_ZONE: 131,
+  CT_MARK: 132,
+  CT_LABEL: 133, // 4
+  CT_NW_SRC: 137,
+  CT_NW_DST: 138,
+  CT_IPV6_SRC: 139, // 4
+  CT_IPV6_DST: 143, // 4
+  CT_NW_PROTO: 147,
+  CT_TP_SRC: 148,
+  CT_TP_DST: 149,
+  CONJ_ID: 150,
+  ACTSET_OUTPUT: 151,
   /** (namespace << 16) | ns_type; 0 is Ethernet. */
-  PACKET_TYPE: 136,
-  DL_DST: 137, // 2
-  DL_SRC: 139, // 2
+  PACKET_TYPE: 152,
+  DL_DST: 153, // 2
+  DL_SRC: 155, // 2
   /** Ethertype after the VLAN tags; 0x05ff for an 802.2 frame without SNAP. */
-  DL_TYPE: 141,
+  DL_TYPE: 157,
   /** Outer then inner VLAN tag: TPID and TCI; in the TCI bit 0x1000 (CFI) means that the tag is present. */
-  VLAN_TPID0: 142,
-  VLAN_TCI0: 143,
-  VLAN_TPID1: 144,
-  VLAN_TCI1: 145,
-  MPLS_LSE0: 146, // 3: one word a label stack entry
-  NW_SRC: 149, // also arp_spa
-  NW_DST: 150, // also arp_tpa
-  IPV6_SRC: 151, // 4
-  IPV6_DST: 155, // 4
-  IPV6_LABEL: 159,
+  VLAN_TPID0: 158,
+  VLAN_TCI0: 159,
+  VLAN_TPID1: 160,
+  VLAN_TCI1: 161,
+  MPLS_LSE0: 162, // 3: one word a label stack entry
+  NW_SRC: 165, // also arp_spa
+  NW_DST: 166, // also arp_tpa
+  IPV6_SRC: 167, // 4
+  IPV6_DST: 171, // 4
+  IPV6_LABEL: 175,
   /** FLOW_NW_FRAG_ANY 1, FLOW_NW_FRAG_LATER 2. */
-  NW_FRAG: 160,
+  NW_FRAG: 176,
   /** DSCP and ECN: the whole ToS byte. */
-  NW_TOS: 161,
-  NW_TTL: 162,
+  NW_TOS: 177,
+  NW_TTL: 178,
   /** IP protocol; for ARP the low 8 bits of the opcode. */
-  NW_PROTO: 163,
-  ND_TARGET: 164, // 4
-  ARP_SHA: 168, // 2; also the ND source link-layer address
-  ARP_THA: 170, // 2; also the ND target link-layer address
-  TCP_FLAGS: 172,
+  NW_PROTO: 179,
+  ND_TARGET: 180, // 4
+  ARP_SHA: 184, // 2; also the ND source link-layer address
+  ARP_THA: 186, // 2; also the ND target link-layer address
+  TCP_FLAGS: 188,
   /** Also the ICMP type. */
-  TP_SRC: 173,
+  TP_SRC: 189,
   /** Also the ICMP code. */
-  TP_DST: 174,
-  IGMP_GROUP_IP4: 175,
-  ND_RESERVED: 176,
-  ND_OPTIONS_TYPE: 177,
-  NSH_FLAGS: 178,
-  NSH_TTL: 179,
-  NSH_MDTYPE: 180,
-  NSH_NP: 181,
-  NSH_SPI: 182,
-  NSH_SI: 183,
-  NSH_C1: 184, // 4: c1 .. c4
+  TP_DST: 190,
+  IGMP_GROUP_IP4: 191,
+  ND_RESERVED: 192,
+  ND_OPTIONS_TYPE: 193,
+  NSH_FLAGS: 194,
+  NSH_TTL: 195,
+  NSH_MDTYPE: 196,
+  NSH_NP: 197,
+  NSH_SPI: 198,
+  NSH_SI: 199,
+  NSH_C1: 200, // 4: c1 .. c4
 } as const;
 
 /** Words in a flow key. */
-export const FLOW_WORDS = 188;
+export const FLOW_WORDS = 204;
 
 /** A flow's values, or a mask over them. Always {@link FLOW_WORDS} long. */
 export type Flow = Uint32Array;
