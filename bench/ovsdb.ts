@@ -1,0 +1,73 @@
+/** Transactions a second of the database server, over its Unix socket, from this process. */
+import net from 'node:net';
+import { JsonStreamParser } from '../src/jsonrpc/json-stream.ts';
+import { Daemons } from './daemons.ts';
+import { type BenchOptions, paired, type Row } from './row.ts';
+
+/** A client that keeps `window` inserts under way until `total` are answered; the rate in 1/s. */
+function inserts(socket: string, total: number, window: number, tag: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const parser = new JsonStreamParser();
+    let sent = 0;
+    let answered = 0;
+    const start = performance.now();
+    const connection = net.connect(socket);
+    const send = (): void => {
+      const params = [
+        'Open_vSwitch',
+        { op: 'insert', table: 'Bridge', row: { name: `${tag}${sent}` } },
+        {
+          op: 'mutate',
+          table: 'Open_vSwitch',
+          where: [],
+          mutations: [['bridges', 'insert', ['set', [['named-uuid', 'b']]]]],
+        },
+      ];
+      (params[1] as Record<string, unknown>)['uuid-name'] = 'b';
+      sent++;
+      connection.write(JSON.stringify({ method: 'transact', params, id: sent }));
+    };
+    connection.on('error', reject);
+    connection.on('connect', () => {
+      for (let i = 0; i < Math.min(window, total); i++) send();
+    });
+    connection.on('data', (bytes) =>
+      parser.feed(bytes, (json) => {
+        const { error } = json as { error?: unknown };
+        if (error) return reject(new Error(JSON.stringify(error)));
+        answered++;
+        if (sent < total) send();
+        else if (answered === total) {
+          connection.destroy();
+          resolve((total / (performance.now() - start)) * 1000);
+        }
+      }),
+    );
+  });
+}
+
+export async function run({ runs, quick }: BenchOptions): Promise<Row[]> {
+  const total = quick ? 500 : 3000;
+  let round = 0;
+  // A fresh database each time: the cost of an insert into a set grows with the set.
+  const rate = (side: 'ours' | 'theirs', window: number) => async (): Promise<number> => {
+    const d = await Daemons.start(side, 'db');
+    try {
+      return await inserts(d.socket, total, window, `br${round++}-`);
+    } finally {
+      await d.stop();
+    }
+  };
+  return [
+    await paired('ovsdb', 'inserts, one at a time', '1/s', true, runs, rate('ours', 1), rate('theirs', 1)),
+    await paired(
+      'ovsdb',
+      'inserts, 100 under way',
+      '1/s',
+      true,
+      runs,
+      rate('ours', 100),
+      rate('theirs', 100),
+    ),
+  ];
+}
