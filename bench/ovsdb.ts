@@ -13,25 +13,21 @@ function inserts(socket: string, total: number, window: number, tag: string): Pr
     const start = performance.now();
     const connection = net.connect(socket);
     const send = (): void => {
-      const params = [
-        'Open_vSwitch',
-        { op: 'insert', table: 'Bridge', row: { name: `${tag}${sent}` } },
-        {
-          op: 'mutate',
-          table: 'Open_vSwitch',
-          where: [],
-          mutations: [['bridges', 'insert', ['set', [['named-uuid', 'b']]]]],
-        },
-      ];
-      (params[1] as Record<string, unknown>)['uuid-name'] = 'b';
+      const row = { external_ids: ['map', [['name', `${tag}${sent}`]]] };
       sent++;
-      connection.write(JSON.stringify({ method: 'transact', params, id: sent }));
+      connection.write(
+        JSON.stringify({
+          method: 'transact',
+          params: ['Open_vSwitch', { op: 'insert', table: 'Queue', row }],
+          id: sent,
+        }),
+      );
     };
     connection.on('error', reject);
     connection.on('connect', () => {
       for (let i = 0; i < Math.min(window, total); i++) send();
     });
-    connection.on('data', (bytes) =>
+    connection.on('data', (bytes: Uint8Array) =>
       parser.feed(bytes, (json) => {
         const { error } = json as { error?: unknown };
         if (error) return reject(new Error(JSON.stringify(error)));
@@ -49,11 +45,10 @@ function inserts(socket: string, total: number, window: number, tag: string): Pr
 export async function run({ runs, quick }: BenchOptions): Promise<Row[]> {
   const total = quick ? 500 : 3000;
   let round = 0;
-  // A fresh database each time: the cost of an insert into a set grows with the set.
   const rate = (side: 'ours' | 'theirs', window: number) => async (): Promise<number> => {
     const d = await Daemons.start(side, 'db');
     try {
-      return await inserts(d.socket, total, window, `br${round++}-`);
+      return await inserts(d.socket, total, window, `run${round++}-`);
     } finally {
       await d.stop();
     }
