@@ -14,7 +14,7 @@ if [ ! -x "$node" ]; then
   echo "$program: $node is missing: run 'npm install' in $OVS_TS_ROOT first" >&2
   exit 127
 fi
-main=$OVS_TS_ROOT/dist/$program/main.js
+main=$OVS_TS_ROOT/dist/$program.cjs
 if [ -n "$OVS_TS_SOURCE" ] || [ ! -f "$main" ]; then
   main=$OVS_TS_ROOT/src/node/main/$program.ts
 fi

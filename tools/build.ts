@@ -1,6 +1,6 @@
 /**
- * Bundles every program of src/node/main/ into dist/PROGRAM/main.js: one file a program, plus what it loads
- * lazily. A tool starts two to three times faster from its bundle than from the source.
+ * Bundles every program of src/node/main/ into dist/PROGRAM.cjs. A tool starts two to three times faster from
+ * its bundle than from the source; what it imports lazily stays in the file and is evaluated when needed.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -16,17 +16,17 @@ export async function buildAll(): Promise<void> {
   await Promise.all(
     programs.map((file) =>
       build({
-        entryPoints: { main: path.join(mains, file) },
-        outdir: path.join(dist, path.basename(file, '.ts')),
+        entryPoints: [path.join(mains, file)],
+        outfile: path.join(dist, `${path.basename(file, '.ts')}.cjs`),
         bundle: true,
-        splitting: true,
         minifySyntax: true,
         minifyWhitespace: true,
-        format: 'esm',
+        // CommonJS: loading an ES module costs a tool 8 ms before its first line.
+        format: 'cjs',
         platform: 'node',
         target: 'node26',
         logLevel: 'error',
-        chunkNames: '[name]-[hash]',
+        logOverride: { 'empty-import-meta': 'silent' },
       }),
     ),
   );
