@@ -51,10 +51,12 @@ export function portFromOf11(port32: number): number | undefined {
   return undefined;
 }
 
-/** Name of a port (or table); undefined when it has none or shares it with another. */
-export type NameOf = (number: number) => string | undefined;
-/** Number of the port (or table) of that name. */
-export type NumberOf = (name: string) => number | undefined;
+/** Names of ports (or tables) that commands print and accept. */
+export interface NameMap {
+  /** undefined when there is no such number or its name is not unique. */
+  nameOf(number: number): string | undefined;
+  numberOf(name: string): number | undefined;
+}
 
 const RESERVED_NAMES = new Map<number, string>(
   (['IN_PORT', 'TABLE', 'NORMAL', 'FLOOD', 'ALL', 'CONTROLLER', 'LOCAL', 'UNSET'] as const).map((n) => [
@@ -75,21 +77,21 @@ export function quoteName(name: string): string {
   return /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** A port as the tools print it: reserved name, name from `nameOf`, or number. */
-export function formatPort(port: number, nameOf?: NameOf): string {
+/** A port as the tools print it: reserved name, name from `names`, or number. */
+export function formatPort(port: number, names?: NameMap): string {
   if (port < OFPP_PHYSICAL_END) {
-    const name = nameOf?.(port);
+    const name = names?.nameOf(port);
     return name === undefined ? String(port) : quoteName(name);
   }
   return reservedPortName(port) ?? String(port & 0xffff);
 }
 
-function lookUp(s: string, numberOf: NumberOf | undefined): number | undefined {
-  if (!s.startsWith('"')) return numberOf?.(s);
+function lookUp(s: string, names: NameMap | undefined): number | undefined {
+  if (!s.startsWith('"')) return names?.numberOf(s);
   if (s.length < 2 || !s.endsWith('"')) return undefined;
   try {
     const name: unknown = JSON.parse(s);
-    return typeof name === 'string' ? numberOf?.(name) : undefined;
+    return typeof name === 'string' ? names?.numberOf(name) : undefined;
   } catch {
     return undefined;
   }
@@ -97,14 +99,14 @@ function lookUp(s: string, numberOf: NumberOf | undefined): number | undefined {
 
 const warnedOf = new Set<number>();
 
-/** Reads a port: number, reserved name in any case, or name that `numberOf` knows; undefined when it is none of them. */
-export function parsePort(s: string, numberOf?: NumberOf): number | undefined {
+/** Reads a port: number, reserved name in any case, or name from `names`; undefined when it is none of them. */
+export function parsePort(s: string, names?: NameMap): number | undefined {
   if (s.startsWith('-')) {
     log.warn(`Negative value ${s} is not a valid port number.`);
     return undefined;
   }
   const n = parseUint32(s, 10);
-  if (n === undefined) return BY_NAME.get(s.toUpperCase()) ?? lookUp(s, numberOf);
+  if (n === undefined) return BY_NAME.get(s.toUpperCase()) ?? lookUp(s, names);
   if (n < OFPP_PHYSICAL_END || n >= OFPP.MAX) return n;
   if (n < 0xfff7) {
     log.warn(
@@ -127,20 +129,20 @@ export function parsePort(s: string, numberOf?: NumberOf): number | undefined {
 }
 
 /** A table as the tools print it: its name if it has one, or its number. */
-export function formatTable(table: number, nameOf?: NameOf): string {
-  const name = nameOf?.(table);
+export function formatTable(table: number, names?: NameMap): string {
+  const name = names?.nameOf(table);
   return name === undefined ? String(table) : quoteName(name);
 }
 
 /** Reads a table number or name; undefined when it is neither. */
-export function parseTable(s: string, numberOf?: NumberOf): number | undefined {
+export function parseTable(s: string, names?: NameMap): number | undefined {
   if (s.startsWith('-')) {
     log.warn(`Negative value ${s} is not a valid table number.`);
     return undefined;
   }
   const n = parseUint32(s, 10);
   if (n === undefined) {
-    const table = lookUp(s, numberOf);
+    const table = lookUp(s, names);
     return table === 255 ? undefined : table;
   }
   if (n > 255) {
