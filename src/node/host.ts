@@ -32,7 +32,7 @@ class NodeRandom implements Random {
 
 function kernelRandom(bytes: Uint8Array): Uint8Array {
   const fd = fs.openSync('/dev/urandom', 'r');
-  for (let n = 0; n < bytes.length; ) n += fs.readSync(fd, bytes, n);
+  for (let n = 0; n < bytes.length; ) n += fs.readSync(fd, bytes, n, bytes.length - n);
   fs.closeSync(fd);
   return bytes;
 }
@@ -70,9 +70,11 @@ export class NodeHost implements Host {
   readonly storage: Storage = new NodeStorage();
   readonly dirs: Directories;
 
-  constructor(env: NodeJS.ProcessEnv = process.env) {
+  /** @param quick optimise for a process that lives for milliseconds */
+  constructor({ quick = false } = {}) {
+    const env = process.env;
     this.dirs = directories(env);
-    this.streams = new NodeStreams(this.dirs.run);
+    this.streams = new NodeStreams(this.dirs.run, quick);
     const clock = new Clock({ monotonicMs: () => performance.now(), wallMs: () => Date.now() });
     this.loop = new Loop(clock, new NodeLoopDriver());
   }

@@ -32,7 +32,7 @@ export const programName = (fallback: string): string => process.env['OVS_TS_PRO
 export function processIo(program: string): ToolIo {
   let isTty: boolean | undefined;
   return {
-    host: new NodeHost(),
+    host: new NodeHost({ quick: true }),
     program,
     env: process.env,
     out: (text) => writeAll(1, text),

@@ -14,6 +14,7 @@ import {
 } from '../../base/host.ts';
 import { toSystemError } from '../system-error.ts';
 import { NetStream } from './net-stream.ts';
+import { connectPipe } from './pipe-stream.ts';
 import { parseTarget, type Target } from './target.ts';
 
 type Net = typeof import('node:net');
@@ -23,16 +24,23 @@ const MAX_UNIX_PATH = 107;
 
 export class NodeStreams implements Streams {
   readonly #rundir: string;
+  readonly #quick: boolean;
   /** Numbers accepted Unix connections, as 'unix#N'. */
   #accepted = 0;
 
-  constructor(rundir: string) {
+  /** @param quick take the short cut of pipe-stream.ts, for processes that live for milliseconds */
+  constructor(rundir: string, quick: boolean) {
     this.#rundir = rundir;
+    this.#quick = quick;
   }
 
   connect(name: string, defaultPort: number, connector: StreamConnector): () => void {
     const target = parseTarget(name, defaultPort, this.#rundir);
     if (target.passive || target.kind === 'ssl') throw new SystemError('EAFNOSUPPORT');
+    if (this.#quick && target.kind === 'unix' && target.path.length <= MAX_UNIX_PATH) {
+      const cancel = connectPipe(name, target.path, connector);
+      if (cancel) return cancel;
+    }
     let cancel = (): void => {
       cancelled = true;
     };
