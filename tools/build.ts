@@ -1,10 +1,13 @@
 /**
  * Bundles every program of src/node/main/ into dist/PROGRAM.cjs. A tool starts two to three times faster from
  * its bundle than from the source; what it imports lazily stays in the file and is evaluated when needed.
+ * Writes dist/share/vswitch.ovsschema from the schema constant beside them.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { openVswitchSchema } from '../src/ovsdb/schemas/open-vswitch.ts';
+import { schemaJson } from '../src/ovsdb/schemas/schema-json.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -30,6 +33,9 @@ export async function buildAll(): Promise<void> {
       }),
     ),
   );
+  fs.mkdirSync(path.join(dist, 'share'));
+  const schema = JSON.stringify(schemaJson(openVswitchSchema), null, 2);
+  fs.writeFileSync(path.join(dist, 'share/vswitch.ovsschema'), `${schema}\n`);
 }
 
 if (import.meta.main) await buildAll();

@@ -32,7 +32,7 @@ class NodeRandom implements Random {
 
 function kernelRandom(bytes: Uint8Array): Uint8Array {
   const fd = fs.openSync('/dev/urandom', 'r');
-  for (let n = 0; n < bytes.length; ) n += fs.readSync(fd, bytes, n, bytes.length - n);
+  for (let n = 0; n < bytes.length; ) n += fs.readSync(fd, bytes, { offset: n });
   fs.closeSync(fd);
   return bytes;
 }
