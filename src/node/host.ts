@@ -51,15 +51,16 @@ class NodeLoopDriver implements LoopDriver {
   }
 }
 
-/** OVS_RUNDIR and the others, with the defaults of Debian's packages. */
+/** OVS_RUNDIR and the others, with the defaults of Debian's packages; schemas are those of this installation. */
 export function directories(env: NodeJS.ProcessEnv): Directories {
   const sysconf = env['OVS_SYSCONFDIR'] || '/etc';
+  const root = env['OVS_TS_ROOT'];
   return {
     run: env['OVS_RUNDIR'] || '/var/run/openvswitch',
     log: env['OVS_LOGDIR'] || '/var/log/openvswitch',
     db: env['OVS_DBDIR'] || (env['OVS_SYSCONFDIR'] ? `${sysconf}/openvswitch` : '/etc/openvswitch'),
     sysconf,
-    pkgdata: env['OVS_PKGDATADIR'] || '/usr/share/openvswitch',
+    pkgdata: env['OVS_PKGDATADIR'] || (root ? `${root}/dist/share` : '/usr/share/openvswitch'),
   };
 }
 
