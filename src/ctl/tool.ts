@@ -13,6 +13,8 @@ export interface ToolIo {
   out(text: string): void;
   err(text: string): void;
   readStdin(): Uint8Array;
+  /** Starts logging to a file; undefined or '' chooses the default one. @throws ToolError */
+  openLog?(file: string | undefined): void;
   /** Whether standard output is a terminal, and how wide. */
   readonly isTty: boolean;
   readonly terminalColumns: number | undefined;

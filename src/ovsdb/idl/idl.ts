@@ -1,0 +1,357 @@
+/**
+ * The interface definition layer: a replica of the monitored part of a database, kept up to date, with typed
+ * rows, and transactions on it.
+ *
+ * Ask for columns with {@link Idl.monitor}, then {@link Idl.connect}. Each batch of changes that concerns the
+ * program makes `seqno` grow and calls `onChange`; between two calls the replica does not change, so a
+ * program may keep rows in its hands. Rows keep their identity over reconnections.
+ * C counterpart: lib/ovsdb-idl.c.
+ */
+import type { Host, SystemError } from '../../base/host.ts';
+import type { Uuid } from '../../base/uuid.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
+import type { Json, JsonObject } from '../../jsonrpc/json.ts';
+import { applyDiff, type Datum, datumFromJson, equalData } from '../datum.ts';
+import { OvsdbError } from '../ovsdb-error.ts';
+import type { ColumnName, SchemaSpec, TableName } from '../schemas/spec.ts';
+import { DbClient, type DbClientOptions, type UpdateForm } from './db-client.ts';
+import { type Column, type Table, Tables } from './description.ts';
+import { type IdlRow, type Row, type RowClass, type RowSource, rowClass } from './row.ts';
+import { Txn } from './txn.ts';
+
+const log = vlog('ovsdb_idl');
+const rl = new RateLimit(5, 1);
+
+export interface MonitorOptions {
+  /** False for columns that only this program writes: their changes alone are no reason to wake it. */
+  readonly alert?: boolean;
+}
+
+/** What happened to a row since {@link Idl.takeChanges}. */
+export interface RowChange {
+  readonly row: IdlRow;
+  kind: 'inserted' | 'modified' | 'deleted';
+  readonly columns: Set<string>;
+}
+
+interface Replica {
+  readonly table: Table;
+  readonly rows: Map<Uuid, IdlRow>;
+  readonly Row: RowClass;
+  /** Monitored columns; whether a change of it wakes the program. */
+  readonly columns: Map<Column, boolean>;
+}
+
+export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
+  readonly host: Host;
+  readonly schema: S;
+  readonly tables: Tables;
+  readonly #replicas = new Map<string, Replica>();
+  #client: DbClient | undefined;
+  #txn: Txn<S> | undefined;
+  #lockName: string | undefined;
+  #changes: Map<IdlRow, RowChange> | undefined;
+  /** Grows whenever the replica has changed in a way that concerns the program; 0 until it has contents. */
+  seqno = 0;
+  /** Called when `seqno` grew, the lock came or went, or the connection did. */
+  onChange: () => void = () => {};
+
+  constructor(host: Host, schema: S) {
+    this.host = host;
+    this.schema = schema;
+    this.tables = new Tables(schema);
+  }
+
+  /** Asks for columns of a table (none: only for its rows' existence). Before {@link connect}. */
+  monitor<T extends TableName<S>>(
+    table: T,
+    columns: readonly ColumnName<S, T>[] = [],
+    options: MonitorOptions = {},
+  ): void {
+    const replica = this.#replica(table);
+    for (const name of columns) this.monitorColumn(replica.table.byName.get(name)!, options);
+  }
+
+  /** {@link monitor} for a column that is known only at run time. Its references are followed to the rows. */
+  monitorColumn(column: Column, { alert = true }: MonitorOptions = {}): void {
+    this.#replica(column.table.name).columns.set(column, alert);
+    for (const base of [column.type.key, column.type.value])
+      if (base?.refTable !== undefined) this.#replica(base.refTable);
+  }
+
+  /** Asks for all columns of all tables. */
+  monitorAll(): void {
+    for (const name of this.tables.names)
+      for (const column of this.tables.get(name).columns) this.monitorColumn(column);
+  }
+
+  #replica(table: string): Replica {
+    let replica = this.#replicas.get(table);
+    if (!replica) {
+      const description = this.tables.get(table);
+      replica = { table: description, rows: new Map(), Row: rowClass(description), columns: new Map() };
+      this.#replicas.set(table, replica);
+    }
+    return replica;
+  }
+
+  connect(remotes: readonly string[], options: DbClientOptions = {}): void {
+    this.#client = new DbClient(
+      this.host,
+      this.schema.name,
+      remotes,
+      {
+        columns: (schema) => this.#columnsFor(schema),
+        contents: (updates, form, incremental) => this.#contents(updates, form, incremental),
+        update: (updates, form) => this.#update(updates, form),
+        stateChanged: () => this.onChange(),
+      },
+      options,
+    );
+    this.#client.setLock(this.#lockName);
+  }
+
+  get client(): DbClient | undefined {
+    return this.#client;
+  }
+  /** Whether there is, or will be tried, a connection. */
+  get isAlive(): boolean {
+    return this.#client?.isAlive ?? false;
+  }
+  get isConnected(): boolean {
+    return this.#client?.isMonitoring ?? false;
+  }
+  /** Whether the contents have arrived at least once. */
+  get hasContents(): boolean {
+    return this.seqno > 0;
+  }
+  get lastError(): SystemError | undefined {
+    return this.#client?.lastError;
+  }
+
+  setRemotes(remotes: readonly string[]): void {
+    this.#client?.setRemotes(remotes);
+  }
+
+  close(): void {
+    this.#client?.close();
+  }
+
+  /** Transactions are sent only while the program holds the lock of that name. */
+  setLock(name: string | undefined): void {
+    this.#lockName = name;
+    this.#client?.setLock(name);
+  }
+  get lockName(): string | undefined {
+    return this.#lockName;
+  }
+  /** Whether the lock that was asked for (if any) is held. */
+  get hasRequestedLock(): boolean {
+    return this.#lockName === undefined || this.#client?.hasLock === true;
+  }
+  get isLockContended(): boolean {
+    return this.#client?.isLockContended ?? false;
+  }
+
+  /** From now on collects changes for {@link takeChanges}. */
+  trackChanges(): void {
+    this.#changes ??= new Map();
+  }
+
+  /** What has changed since the last call. */
+  takeChanges(): RowChange[] {
+    const changes = [...(this.#changes?.values() ?? [])];
+    this.#changes?.clear();
+    return changes;
+  }
+
+  /** The rows of a table as the open transaction has left them. */
+  *rows<T extends TableName<S>>(table: T): IterableIterator<Row<S, T>> {
+    for (const row of this.#replica(table).rows.values()) if (!row._pending?.deleted) yield row as Row<S, T>;
+    if (this.#txn) yield* this.#txn.insertedRows(table) as IterableIterator<Row<S, T>>;
+  }
+
+  /** Any row: the row, of a table that has at most one. */
+  first<T extends TableName<S>>(table: T): Row<S, T> | undefined {
+    for (const row of this.rows(table)) return row;
+    return undefined;
+  }
+
+  row<T extends TableName<S>>(table: T, uuid: Uuid): Row<S, T> | undefined {
+    return this.find(table, uuid) as Row<S, T> | undefined;
+  }
+
+  find(table: string, uuid: Uuid): IdlRow | undefined {
+    const row = this.#replicas.get(table)?.rows.get(uuid) ?? this.#txn?.inserted(uuid);
+    return row?._pending?.deleted ? undefined : row;
+  }
+
+  /** Opens a transaction; only one can be open. */
+  txn(): Txn<S> {
+    if (this.#txn) throw new Error('a transaction is open');
+    this.#txn = new Txn(this);
+    return this.#txn;
+  }
+
+  /** For `Txn` only. */
+  closeTxn(txn: Txn<S>): void {
+    if (this.#txn === txn) this.#txn = undefined;
+  }
+  makeRow(table: string, uuid: Uuid): IdlRow {
+    const replica = this.#replica(table);
+    return new replica.Row(this, replica.table, uuid);
+  }
+  transact(params: readonly Json[]): Promise<Json | undefined> {
+    return this.#client?.transact(params) ?? Promise.resolve(undefined);
+  }
+
+  #columnsFor(schema: JsonObject | undefined): Map<string, string[]> {
+    const tables = schema?.['tables'] as JsonObject | undefined;
+    const wanted = new Map<string, string[]>();
+    for (const [name, { columns }] of this.#replicas) {
+      const names = [...columns.keys()].map((column) => column.name);
+      if (!tables) {
+        wanted.set(name, names);
+        continue;
+      }
+      const table = tables[name] as JsonObject | undefined;
+      const known = table?.['columns'] as JsonObject | undefined;
+      if (!known) {
+        log.warn(`${this.schema.name} database lacks ${name} table (database needs upgrade?)`);
+        continue;
+      }
+      const lacking = names.filter((column) => known[column] === undefined);
+      for (const column of lacking)
+        log.warn(
+          `${name} table in ${this.schema.name} database lacks ${column} column (database needs upgrade?)`,
+        );
+      wanted.set(
+        name,
+        names.filter((column) => known[column] !== undefined),
+      );
+    }
+    return wanted;
+  }
+
+  #contents(updates: JsonObject, form: UpdateForm, incremental: boolean): void {
+    if (!incremental) this.#dropAbsent(updates);
+    this.#apply(updates, form, !incremental);
+    this.seqno++;
+    this.onChange();
+  }
+
+  #update(updates: JsonObject, form: UpdateForm): void {
+    if (!this.#apply(updates, form, false)) return;
+    this.seqno++;
+    this.onChange();
+  }
+
+  /** Forgets the rows that the database's whole contents do not have. */
+  #dropAbsent(contents: JsonObject): void {
+    for (const [name, replica] of this.#replicas) {
+      const present = (contents[name] ?? {}) as JsonObject;
+      for (const row of replica.rows.values())
+        if (!Object.hasOwn(present, row._uuid)) this.#delete(replica, row);
+    }
+  }
+
+  /** @returns whether something changed that concerns the program */
+  #apply(updates: JsonObject, form: UpdateForm, whole: boolean): boolean {
+    let concerns = false;
+    for (const [name, rows] of Object.entries(updates)) {
+      const replica = this.#replicas.get(name);
+      if (!replica) continue;
+      for (const [uuid, change] of Object.entries(rows as Record<string, JsonObject>)) {
+        try {
+          concerns = this.#applyRow(replica, uuid, change, form, whole) || concerns;
+        } catch (error) {
+          if (!(error instanceof OvsdbError)) throw error;
+          log.warnRl(rl, `error parsing update of row ${uuid} in table ${name}: ${error.message}`);
+        }
+      }
+    }
+    return concerns;
+  }
+
+  #applyRow(replica: Replica, uuid: Uuid, change: JsonObject, form: UpdateForm, whole: boolean): boolean {
+    const row = replica.rows.get(uuid);
+    if (form === 'old-new') {
+      if (change['new'] === undefined || change['new'] === null)
+        return row !== undefined && this.#delete(replica, row);
+      return this.#replace(replica, uuid, change['new'] as JsonObject, false);
+    }
+    const values = change['initial'] ?? change['insert'];
+    if (values !== undefined) return this.#replace(replica, uuid, values as JsonObject, whole);
+    if (!row) {
+      log.warnRl(rl, `cannot update missing row ${uuid} in table ${replica.table.name}`);
+      return false;
+    }
+    const diff = change['modify'];
+    if (diff === undefined) return this.#delete(replica, row);
+    return this.#store(replica, row, diff as JsonObject, (column, value) =>
+      applyDiff(row._committed(column), value, column.lenientType),
+    );
+  }
+
+  /** Gives a row the values of `json`. @param whole a column that is not in `json` has its default */
+  #replace(replica: Replica, uuid: Uuid, json: JsonObject, whole: boolean): boolean {
+    let row = replica.rows.get(uuid);
+    const isNew = row === undefined;
+    if (!row) {
+      row = new replica.Row(this, replica.table, uuid);
+      for (const column of replica.columns.keys()) row._store(column, column.defaultValue);
+      replica.rows.set(uuid, row);
+    } else if (whole) {
+      for (const column of replica.columns.keys())
+        if (json[column.name] === undefined) this.#put(row, column, column.defaultValue);
+    }
+    const concerns = this.#store(replica, row, json, (_column, value) => value);
+    if (!isNew) return concerns;
+    row._changed = this.seqno + 1;
+    if (this.#changes) this.#changes.set(row, { row, kind: 'inserted', columns: new Set() });
+    return true;
+  }
+
+  #store(
+    { table, columns }: Replica,
+    row: IdlRow,
+    json: JsonObject,
+    combine: (column: Column, value: Datum) => Datum,
+  ): boolean {
+    let concerns = false;
+    for (const [name, value] of Object.entries(json)) {
+      const column = table.byName.get(name);
+      if (!column) continue;
+      const datum = combine(column, datumFromJson(column.lenientType, value));
+      if (this.#put(row, column, datum)) concerns ||= columns.get(column) === true;
+    }
+    return concerns;
+  }
+
+  /** @returns whether the column changed */
+  #put(row: IdlRow, column: Column, datum: Datum): boolean {
+    if (equalData(row._committed(column), datum)) {
+      if (row._data[column.index] === undefined) row._store(column, datum);
+      return false;
+    }
+    row._store(column, datum);
+    row._changed = this.seqno + 1;
+    if (this.#changes) {
+      let change = this.#changes.get(row);
+      if (!change) this.#changes.set(row, (change = { row, kind: 'modified', columns: new Set() }));
+      change.columns.add(column.name);
+    }
+    return true;
+  }
+
+  #delete(replica: Replica, row: IdlRow): true {
+    replica.rows.delete(row._uuid);
+    if (this.#changes) {
+      const change = this.#changes.get(row);
+      if (change?.kind === 'inserted') this.#changes.delete(row);
+      else if (change) change.kind = 'deleted';
+      else this.#changes.set(row, { row, kind: 'deleted', columns: new Set() });
+    }
+    return true;
+  }
+}
