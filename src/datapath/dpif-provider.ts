@@ -30,9 +30,23 @@ export interface DpifFlow {
 }
 
 export type DpifOp =
-  | { readonly kind: 'flow_put'; readonly ufid: Ufid; readonly key: Flow; readonly mask: Flow; readonly actions: readonly OdpAction[]; readonly create: boolean; readonly modify: boolean }
+  | {
+      readonly kind: 'flow_put';
+      readonly ufid: Ufid;
+      readonly key: Flow;
+      readonly mask: Flow;
+      readonly actions: readonly OdpAction[];
+      readonly create: boolean;
+      readonly modify: boolean;
+    }
   | { readonly kind: 'flow_del'; readonly ufid: Ufid }
-  | { readonly kind: 'execute'; readonly packet: Uint8Array; /** metadata words (in_port, marks, tunnel, ct) are taken from here */ readonly key: Flow; readonly actions: readonly OdpAction[]; readonly mtu: number };
+  | {
+      readonly kind: 'execute';
+      readonly packet: Uint8Array /** metadata words (in_port, marks, tunnel, ct) are taken from here */;
+      readonly key: Flow;
+      readonly actions: readonly OdpAction[];
+      readonly mtu: number;
+    };
 
 /** Outcome of one operation: a positive errno or 0, and for `flow_del` the flow's last statistics. */
 export interface DpifResult {

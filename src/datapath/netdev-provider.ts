@@ -72,7 +72,7 @@ export interface Netdev {
   changed: () => void;
   /** Opens the packet queues; undefined for devices that have none (patch, tunnels).
    * @throws SystemError */
-  openIo(): NetdevIo | undefined;
+  openIo(arena: PacketArena): NetdevIo | undefined;
   close(): void;
 }
 
@@ -83,26 +83,37 @@ export interface NetdevProvider {
   open(name: string): Netdev;
 }
 
+export const BATCH_SIZE = 32;
+
+/** Largest frame: a 64 KB segment that the sender left to us to cut, with its headers. */
+export const MAX_FRAME_BYTES = 65_536 + 64;
+
 /**
- * Memory that packets lie in, seen three ways, and the address that the kernel knows it by (of its first byte;
- * 0 for memory that only this process uses).
+ * All the memory that the packets of one datapath lie in. A packet is a byte offset into it: whether the kernel
+ * wrote it into a mapped ring or a dummy device copied it, the hot path sees one set of typed arrays.
  */
-export interface PacketMemory {
+export interface PacketArena {
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
   readonly i32: Int32Array;
+  /** Where the kernel sees byte 0; 0 for memory that only this process uses. */
   readonly address: number;
+  /** Takes `bytes` of memory, 4096-aligned, and returns its offset. @throws RangeError when there is none */
+  allocate(bytes: number): number;
+  free(offset: number, bytes: number): void;
+  /**
+   * Buffers for devices that copy what they receive: where the Ethernet header of packet `i` of the batch goes,
+   * with room for {@link MAX_FRAME_BYTES}. Shared by all devices of the datapath, and free after `release`.
+   */
+  readonly receiveBuffers: Int32Array;
 }
 
-export const BATCH_SIZE = 32;
-
 /**
- * Up to 32 packets in one memory. `offset` is the byte at which the Ethernet header starts, 2 modulo 4, so that
+ * Up to 32 packets in one arena. `offset` is the byte at which the Ethernet header starts, 2 modulo 4, so that
  * the IP header is 4-aligned; at least 64 writable bytes lie before it. The offload columns are those of
  * struct virtio_net_hdr, for frames whose checksum or segmentation the sender left to us.
  */
 export class PacketBatch {
-  memory!: PacketMemory;
   count = 0;
   readonly offset: Int32Array = new Int32Array(BATCH_SIZE);
   readonly length: Int32Array = new Int32Array(BATCH_SIZE);
@@ -120,7 +131,7 @@ export interface NetdevIo {
   receive(batch: PacketBatch): number;
   release(batch: PacketBatch): void;
   /** Queues packet `i` of `batch` for transmission, without copying where the device can do so; what is queued
-   * is only sent (and its memory only free) after `flush`. */
+   * is only sent (and its memory only free) after `flush`. Bytes before the packet may be overwritten. */
   transmit(batch: PacketBatch, i: number): void;
   flush(): void;
   /** Called (in the event loop) when packets have arrived and `receive` is worth a try. */

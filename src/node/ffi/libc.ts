@@ -61,7 +61,8 @@ export function pin(size: number): Pinned {
 }
 
 /** The memory at `pointer`, seen in place. */
-export const memoryAt = (pointer: bigint, size: number): ArrayBuffer => ffi.toArrayBuffer(pointer, size, false);
+export const memoryAt = (pointer: bigint, size: number): ArrayBuffer =>
+  ffi.toArrayBuffer(pointer, size, false);
 
 /** A pinned, NUL-terminated string. */
 export function pinString(text: string): Pinned {
@@ -85,12 +86,14 @@ export function takeSocketError(fd: number): number {
   const SOL_SOCKET = 1;
   const SO_ERROR = 4;
   optionValue.view.setInt32(4, 4, true);
-  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, optionValue.pointer, optionValue.pointer + 4n) < 0) return errno();
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, optionValue.pointer, optionValue.pointer + 4n) < 0)
+    return errno();
   return optionValue.view.getInt32(0, true);
 }
 
 /** Opens a file of the system, such as /dev/net/tun. @throws SystemError */
-export const openFile = (path: string, flags: number): number => check(libc.open(pinString(path).pointer, flags, 0));
+export const openFile = (path: string, flags: number): number =>
+  check(libc.open(pinString(path).pointer, flags, 0));
 
 /** Moves this thread into a network namespace made by `ip netns add`. For benchmarks and tests. @throws SystemError */
 export function enterNetworkNamespace(name: string): void {

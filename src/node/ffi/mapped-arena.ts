@@ -8,9 +8,10 @@
  *
  * It is aligned to its size, so the upper half of every address in it is the same.
  */
+
+import { SystemError } from '../../base/host.ts';
 import { ArenaSpace, allocateBuffers } from '../../datapath/arena.ts';
 import type { PacketArena } from '../../datapath/netdev-provider.ts';
-import { SystemError } from '../../base/host.ts';
 import { errno, libc, memoryAt } from './libc.ts';
 
 const PROT_READ_WRITE = 3;

@@ -11,13 +11,14 @@
  *
  * Needs CAP_NET_RAW. C counterpart: the rxq and send parts of lib/netdev-linux.c.
  */
+
+import { ERRNO } from '../../base/errno.ts';
 import type { NetdevIo, PacketBatch } from '../../datapath/netdev-provider.ts';
 import { BATCH_SIZE } from '../../datapath/netdev-provider.ts';
-import { ERRNO } from '../../base/errno.ts';
 import { check, errno, libc, pin, setOption } from '../ffi/libc.ts';
 import type { MappedArena } from '../ffi/mapped-arena.ts';
 import { UvPoll } from '../ffi/uv-poll.ts';
-import { readVnetHeader, TX_SLOTS, TxQueue, VNET_HEADER_BYTES } from './tx-queue.ts';
+import { MMSGHDR_BYTES, readVnetHeader, TX_SLOTS, TxQueue, VNET_HEADER_BYTES } from './tx-queue.ts';
 
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
@@ -112,25 +113,39 @@ export class PacketSocketIo implements NetdevIo {
     this.#u16 = arena.u16;
     this.#i32 = arena.i32;
     this.#slots = openRings < MANY_PORTS ? DEEP_RING_SLOTS : SHALLOW_RING_SLOTS;
-    this.#largeBuffers = Array.from(arena.receiveBuffers, (offset) => arena.pointer(offset - VNET_HEADER_BYTES));
-    let ring = 0;
-    this.#rxFd = packetSocket(ifindex, ETH_P_ALL_NETWORK_ORDER, (fd) => {
-      const bytes = this.#slots * SLOT_BYTES;
-      setOption(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
-      setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-      setOption(fd, SOL_PACKET, PACKET_RESERVE, RESERVE_BYTES);
-      setOption(fd, SOL_PACKET, PACKET_COPY_THRESH, 1);
-      setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES);
-      setOption(fd, SOL_PACKET, PACKET_RX_RING, BLOCK_BYTES, bytes / BLOCK_BYTES, SLOT_BYTES, this.#slots);
-      ring = arena.mapRing(fd, bytes);
-    });
-    this.#ring = ring;
-    this.#txFd = packetSocket(ifindex, 0, (fd) => {
-      setOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
-      setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER_BYTES);
-    });
-    this.#tx = new TxQueue(arena);
-    this.#poll = new UvPoll(this.#rxFd, () => this.onReadable?.());
+    this.#largeBuffers = Array.from(arena.receiveBuffers, (offset) =>
+      arena.pointer(offset - VNET_HEADER_BYTES),
+    );
+    const undo: (() => void)[] = [];
+    try {
+      this.#txFd = packetSocket(ifindex, 0, (fd) => {
+        setOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+        setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER_BYTES);
+      });
+      undo.push(() => libc.close(this.#txFd));
+      let ring = 0;
+      this.#rxFd = packetSocket(ifindex, ETH_P_ALL_NETWORK_ORDER, (fd) => {
+        const bytes = this.#slots * SLOT_BYTES;
+        setOption(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+        setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+        setOption(fd, SOL_PACKET, PACKET_RESERVE, RESERVE_BYTES);
+        setOption(fd, SOL_PACKET, PACKET_COPY_THRESH, 1);
+        setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES);
+        setOption(fd, SOL_PACKET, PACKET_RX_RING, BLOCK_BYTES, bytes / BLOCK_BYTES, SLOT_BYTES, this.#slots);
+        ring = arena.mapRing(fd, bytes);
+      });
+      this.#ring = ring;
+      undo.push(() => {
+        arena.free(ring, this.#slots * SLOT_BYTES);
+        libc.close(this.#rxFd);
+      });
+      this.#tx = new TxQueue(arena);
+      undo.push(() => this.#tx.close());
+      this.#poll = new UvPoll(this.#rxFd, () => this.onReadable?.());
+    } catch (error) {
+      for (const step of undo.reverse()) step();
+      throw error;
+    }
     openRings++;
   }
 
@@ -192,24 +207,23 @@ export class PacketSocketIo implements NetdevIo {
   }
 
   flush(): void {
-    const count = this.#tx.count;
-    const { headers } = this.#tx;
-    let sent = libc.sendmmsg(this.#txFd, headers, count, MSG_DONTWAIT);
-    if (sent < count) {
-      if (sent < 0) sent = 0;
-      // A refused frame stops the call: it is dropped, and the rest tried again.
-      for (let error = errno(); sent < count; error = errno()) {
-        if (error === ERRNO.EAGAIN) break;
-        const n = libc.sendmmsg(this.#txFd, headers + BigInt(sent * 64), count - sent, MSG_DONTWAIT);
-        if (n > 0) {
-          sent += n;
-        } else {
-          if (errno() === ERRNO.EMSGSIZE) this.txOversize++;
-          else this.txErrors++;
-          sent++;
-        }
+    const { headers, count } = this.#tx;
+    for (let sent = 0; sent < count; ) {
+      const first = sent === 0 ? headers : headers + BigInt(sent * MMSGHDR_BYTES);
+      const n = libc.sendmmsg(this.#txFd, first, count - sent, MSG_DONTWAIT);
+      if (n > 0) {
+        sent += n;
+        continue;
       }
-      this.txErrors += count - sent;
+      // A refused frame ends the call: it is dropped and the rest tried again, unless the socket is full.
+      const error = errno();
+      if (error === ERRNO.EAGAIN) {
+        this.txErrors += count - sent;
+        break;
+      }
+      if (error === ERRNO.EMSGSIZE) this.txOversize++;
+      else this.txErrors++;
+      sent++;
     }
     this.#tx.count = 0;
   }

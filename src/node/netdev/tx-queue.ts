@@ -11,8 +11,9 @@ import type { MappedArena } from '../ffi/mapped-arena.ts';
 /** sizeof(struct virtio_net_hdr): flags, gso_type, hdr_len, gso_size, csum_start, csum_offset. */
 export const VNET_HEADER_BYTES = 10;
 export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
+/** sizeof(struct iovec), sizeof(struct mmsghdr). */
 const IOVEC_BYTES = 16;
-const MMSGHDR_BYTES = 64;
+export const MMSGHDR_BYTES = 64;
 /** Frames in one system call. */
 export const TX_SLOTS = 64;
 
