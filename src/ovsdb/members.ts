@@ -61,6 +61,11 @@ export class Members {
     else this.fail('Object expected.');
   }
 
+  /** What is taken apart. */
+  get json(): Json | undefined {
+    return this.#json;
+  }
+
   get failed(): boolean {
     return this.#error !== undefined;
   }
