@@ -1,0 +1,64 @@
+/**
+ * A group: buckets of actions that flows share. Owned by {@link Groups}; the datapath side credits it.
+ * C counterpart: struct ofgroup.
+ */
+import type { Bucket, GroupDesc, GroupProps, GroupStats, GroupType } from '../openflow/messages/message.ts';
+
+export interface Counters {
+  packets: number;
+  bytes: number;
+}
+
+export class Group implements GroupDesc {
+  readonly groupId: number;
+  readonly type: GroupType;
+  readonly buckets: readonly Bucket[];
+  readonly props: GroupProps;
+  readonly createdMs: number;
+  modifiedMs: number;
+  packets = 0;
+  bytes = 0;
+  /** Beside `buckets`. */
+  readonly bucketCounters: Counters[];
+  /** Deleted or replaced; translations under way may still hold it. */
+  removed = false;
+
+  constructor(desc: GroupDesc, nowMs: number, createdMs: number = nowMs) {
+    this.groupId = desc.groupId;
+    this.type = desc.type;
+    this.buckets = desc.buckets;
+    this.props = desc.props;
+    this.createdMs = createdMs;
+    this.modifiedMs = nowMs;
+    this.bucketCounters = desc.buckets.map(() => ({ packets: 0, bytes: 0 }));
+  }
+
+  /** Counts packets that went into the bucket with that index, or (undefined) into every one of them. */
+  credit(bucket: number | undefined, packets: number, bytes: number): void {
+    this.packets += packets;
+    this.bytes += bytes;
+    for (const c of bucket === undefined
+      ? this.bucketCounters
+      : this.bucketCounters.slice(bucket, bucket + 1)) {
+      c.packets += packets;
+      c.bytes += bytes;
+    }
+  }
+
+  /** @param refCount how many flows and groups refer to it */
+  stats(refCount: number, nowMs: number): GroupStats {
+    const age = nowMs - this.createdMs;
+    return {
+      groupId: this.groupId,
+      refCount,
+      packetCount: BigInt(this.packets),
+      byteCount: BigInt(this.bytes),
+      durationSec: Math.floor(age / 1000),
+      durationNsec: Math.floor((age % 1000) * 1_000_000),
+      buckets: this.bucketCounters.map((c) => ({
+        packetCount: BigInt(c.packets),
+        byteCount: BigInt(c.bytes),
+      })),
+    };
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What the handlers of OpenFlow messages know of a connection, and what the core tells all connections. The
+ * implementations are in `connmgr/`; tests use fakes.
+ */
+import type { OfpErrorName } from '../openflow/errors.ts';
+import type {
+  AsyncConfig,
+  ControllerRole,
+  FlowRemoved,
+  Message,
+  OfpBody,
+  PacketInFormat,
+  PhyPort,
+  TableConfig,
+} from '../openflow/messages/message.ts';
+import type { OfpVersion, Protocol } from '../openflow/version.ts';
+
+/** One controller (or management) connection, with the settings that its messages change. */
+export interface OfConn {
+  readonly version: OfpVersion;
+  /** One bit of P; the format of flow messages follows from it. */
+  protocol: Protocol;
+  /** A configured controller, as opposed to a management connection such as ovs-ofctl's. */
+  readonly isPrimary: boolean;
+  readonly role: ControllerRole;
+  /**
+   * Changes the role. Becoming primary demotes the present primary to secondary (and tells it).
+   * @param generationId undefined when the request has none
+   * @throws OfpError OFPRRFC_STALE for a generation older than the newest seen
+   */
+  setRole(role: ControllerRole, generationId: bigint | undefined): void;
+  /** Newest generation id of all connections; undefined before the first. */
+  readonly generationId: bigint | undefined;
+  packetInFormat: PacketInFormat;
+  controllerId: number;
+  invalidTtlToController: boolean;
+  /** Setting it turns asynchronous messages on for a management connection. */
+  missSendLen: number;
+  asyncConfig: AsyncConfig;
+  /** Sends a reply to the request with that xid. */
+  sendReply(body: OfpBody, xid: number, more?: boolean): void;
+  /** Answers a request with an error that carries its first 64 bytes. */
+  sendError(error: OfpErrorName, request: Uint8Array): void;
+  /** Sends an asynchronous message, unless the peer is far behind. */
+  send(body: OfpBody): void;
+  /** What handlers remember about the connection (flow monitors, bundles); see `handlers/`. */
+  readonly attachments: Map<object, unknown>;
+  /** Called when the connection ends. */
+  readonly onClose: Set<() => void>;
+}
+
+/** All the connections of a bridge. */
+export interface Connections {
+  all(): Iterable<OfConn>;
+  /** Whether any controller would get a packet-in for a table miss. */
+  wantsPacketInOnMiss(): boolean;
+  /** @param source the connection whose request caused it, which hears about it in OpenFlow 1.5 only */
+  sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort): void;
+  sendFlowRemoved(message: FlowRemoved): void;
+  sendTableStatus(reason: number, desc: TableConfig): void;
+  sendRequestForward(source: OfConn, request: Message<'group_mod'> | Message<'meter_mod'>): void;
+  /** The tables were emptied behind the controllers' backs: fail-open puts its flows back. */
+  flushed(): void;
+}
+
+/** Of a bridge without connection manager. */
+export const NO_CONNECTIONS: Connections = {
+  all: () => [],
+  wantsPacketInOnMiss: () => false,
+  sendPortStatus: () => {},
+  sendFlowRemoved: () => {},
+  sendTableStatus: () => {},
+  sendRequestForward: () => {},
+  flushed: () => {},
+};
