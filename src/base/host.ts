@@ -110,11 +110,14 @@ export interface Streams {
 export interface Storage {
   read(path: string): Uint8Array;
   exists(path: string): boolean;
+  /** The absolute name of the file that `path` leads to through symbolic links. */
+  resolve(path: string): string;
   /** Opens for reading and appending. `create`: must not exist yet ('excl') or may be made ('maybe'). */
   open(path: string, options: { create?: 'excl' | 'maybe'; readOnly?: boolean }): StoredFile;
   /** Takes the advisory lock that the C tools take on `.PATH.~lock~`; the result releases it.
    * @throws SystemError EAGAIN when another process has it */
   lock(path: string): () => void;
+  /** Puts `from` in the place of `to`, and sees to it that the disk knows. */
   rename(from: string, to: string): void;
   remove(path: string): void;
 }

@@ -63,6 +63,15 @@ class NodeFile implements StoredFile {
   }
 }
 
+/** Where a link leads whose target does not exist yet. */
+function followLinks(file: string): string {
+  for (let i = 0, name = file; i < 10; i++) {
+    if (!fs.lstatSync(name, { throwIfNoEntry: false })?.isSymbolicLink()) return name;
+    name = path.resolve(path.dirname(name), fs.readlinkSync(name));
+  }
+  throw new SystemError('ELOOP');
+}
+
 export class NodeStorage implements Storage {
   /** Locks that this process holds (an fcntl lock does not exclude its own process). */
   readonly #locked = new Set<string>();
@@ -73,6 +82,10 @@ export class NodeStorage implements Storage {
 
   exists(file: string): boolean {
     return fs.existsSync(file);
+  }
+
+  resolve(file: string): string {
+    return systemCall(() => (fs.existsSync(file) ? fs.realpathSync(file) : followLinks(path.resolve(file))));
   }
 
   open(file: string, options: { create?: 'excl' | 'maybe'; readOnly?: boolean }): StoredFile {
@@ -101,7 +114,12 @@ export class NodeStorage implements Storage {
   }
 
   rename(from: string, to: string): void {
-    systemCall(() => fs.renameSync(from, to));
+    systemCall(() => {
+      fs.renameSync(from, to);
+      const directory = fs.openSync(path.dirname(to), fs.constants.O_RDONLY);
+      fs.fsyncSync(directory);
+      fs.closeSync(directory);
+    });
   }
 
   remove(file: string): void {

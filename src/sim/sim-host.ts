@@ -207,6 +207,9 @@ class SimStorage implements Storage {
   exists(path: string): boolean {
     return this.files.has(path);
   }
+  resolve(path: string): string {
+    return path;
+  }
   open(path: string, options: { create?: 'excl' | 'maybe'; readOnly?: boolean }): StoredFile {
     if (this.files.has(path)) {
       if (options.create === 'excl') throw new SystemError('EEXIST');

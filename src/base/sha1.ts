@@ -1,0 +1,105 @@
+/**
+ * SHA-1 (FIPS 180-1), for the database's log, whose records carry it as a checksum.
+ *
+ * In JavaScript, since core code has no other and a record is a few hundred bytes. The loop works on int32 values only,
+ * which keeps it in machine registers. C counterpart: lib/sha1.c.
+ */
+
+const W = new Int32Array(80);
+
+const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
+
+export class Sha1 {
+  readonly #state = new Int32Array([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
+  readonly #tail = new Uint8Array(128);
+  #tailLength = 0;
+  #length = 0;
+
+  update(bytes: Uint8Array): this {
+    this.#length += bytes.length;
+    let at = 0;
+    if (this.#tailLength > 0) {
+      at = Math.min(64 - this.#tailLength, bytes.length);
+      this.#tail.set(bytes.subarray(0, at), this.#tailLength);
+      this.#tailLength += at;
+      if (this.#tailLength < 64) return this;
+      this.#blocks(this.#tail, 0, 64);
+      this.#tailLength = 0;
+    }
+    const end = at + ((bytes.length - at) & ~63);
+    this.#blocks(bytes, at, end);
+    this.#tail.set(bytes.subarray(end));
+    this.#tailLength = bytes.length - end;
+    return this;
+  }
+
+  /** The digest as 40 hexadecimal digits. Ends the use of the object. */
+  hex(): string {
+    const tail = this.#tail;
+    const total = this.#tailLength < 56 ? 64 : 128;
+    tail[this.#tailLength] = 0x80;
+    tail.fill(0, this.#tailLength + 1, total);
+    new DataView(tail.buffer).setBigUint64(total - 8, BigInt(this.#length) * 8n);
+    this.#blocks(tail, 0, total);
+    let text = '';
+    for (const word of this.#state) text += (word >>> 0).toString(16).padStart(8, '0');
+    return text;
+  }
+
+  /** Takes in whole blocks of 64 bytes. */
+  #blocks(bytes: Uint8Array, start: number, end: number): void {
+    const h = this.#state;
+    for (let at = start; at < end; at += 64) {
+      for (let i = 0; i < 16; i++) {
+        const p = at + i * 4;
+        W[i] = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
+      }
+      for (let i = 16; i < 80; i++) W[i] = rotl(W[i - 3]! ^ W[i - 8]! ^ W[i - 14]! ^ W[i - 16]!, 1);
+      let a = h[0]!;
+      let b = h[1]!;
+      let c = h[2]!;
+      let d = h[3]!;
+      let e = h[4]!;
+      // One loop for each of the four round functions, so that none has a branch inside.
+      for (let i = 0; i < 20; i++) {
+        const t = (rotl(a, 5) + ((b & c) | (~b & d)) + e + 0x5a827999 + W[i]!) | 0;
+        e = d;
+        d = c;
+        c = rotl(b, 30);
+        b = a;
+        a = t;
+      }
+      for (let i = 20; i < 40; i++) {
+        const t = (rotl(a, 5) + (b ^ c ^ d) + e + 0x6ed9eba1 + W[i]!) | 0;
+        e = d;
+        d = c;
+        c = rotl(b, 30);
+        b = a;
+        a = t;
+      }
+      for (let i = 40; i < 60; i++) {
+        const t = (rotl(a, 5) + ((b & c) | (b & d) | (c & d)) + e + 0x8f1bbcdc + W[i]!) | 0;
+        e = d;
+        d = c;
+        c = rotl(b, 30);
+        b = a;
+        a = t;
+      }
+      for (let i = 60; i < 80; i++) {
+        const t = (rotl(a, 5) + (b ^ c ^ d) + e + 0xca62c1d6 + W[i]!) | 0;
+        e = d;
+        d = c;
+        c = rotl(b, 30);
+        b = a;
+        a = t;
+      }
+      h[0] = (h[0]! + a) | 0;
+      h[1] = (h[1]! + b) | 0;
+      h[2] = (h[2]! + c) | 0;
+      h[3] = (h[3]! + d) | 0;
+      h[4] = (h[4]! + e) | 0;
+    }
+  }
+}
+
+export const sha1Hex = (bytes: Uint8Array): string => new Sha1().update(bytes).hex();

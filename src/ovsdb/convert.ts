@@ -1,0 +1,39 @@
+/** Carries the data of a database over to another schema. C counterpart: ovsdb_convert in ovsdb/file.c. */
+import { Database, type Table } from './database.ts';
+import { datumFromJson, datumToJson } from './datum.ts';
+import type { DatabaseSchema } from './schema.ts';
+import { Transaction } from './transact/transaction.ts';
+import { sameColumnType } from './type.ts';
+
+function convertTable(txn: Transaction, from: Table, to: Table): void {
+  const columns = from.schema.columns.flatMap((source) => {
+    const target = to.schema.byName.get(source.name);
+    return target && target.index >= 0
+      ? [{ source, target, same: sameColumnType(source.type, target.type) }]
+      : [];
+  });
+  for (const row of from.rows.values()) {
+    const fields = to.defaultFields();
+    for (const { source, target, same } of columns) {
+      const datum = row.fields[source.index]!;
+      fields[target.index] = same ? datum : datumFromJson(target.type, datumToJson(datum, source.type));
+    }
+    txn.insert(to, row.uuid, fields);
+  }
+}
+
+/**
+ * A new database with the same rows, as far as `schema` has their tables and columns.
+ * @throws OvsdbError when the data do not fit it
+ */
+export function convertDatabase(db: Database, schema: DatabaseSchema): Database {
+  const converted = new Database(schema, db.random);
+  const txn = new Transaction(converted);
+  for (const from of db.tables.values()) {
+    const to = converted.tables.get(from.name);
+    if (to) convertTable(txn, from, to);
+  }
+  txn.prepare();
+  txn.complete();
+  return converted;
+}

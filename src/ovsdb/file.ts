@@ -1,0 +1,240 @@
+/**
+ * What the records of a stand-alone database's log mean: the first is the schema, each other a transaction.
+ *
+ * A transaction names tables, in them rows by UUID, in them columns with their new values, or, where "_is_diff" says so,
+ * with differences to the old ones; null deletes a row. C counterparts: ovsdb/file.c, ovsdb/storage.c.
+ */
+import type { Random, Storage } from '../base/host.ts';
+import { parseUuid, type Uuid } from '../base/uuid.ts';
+import { type Json, type JsonObject, stringifyJson } from '../jsonrpc/json.ts';
+import { Database, type Row, type Table } from './database.ts';
+import {
+  applyDiff,
+  type Datum,
+  datumFromJson,
+  datumToJson,
+  defaultDatum,
+  diffData,
+  equalData,
+  transientDatumFromJson,
+} from './datum.ts';
+import { type LogReplacement, OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from './log.ts';
+import { isJsonObject } from './members.ts';
+import { OvsdbError, syntaxError } from './ovsdb-error.ts';
+import { type DatabaseSchema, schemaFromJson, schemaToJson } from './schema.ts';
+import { Transaction } from './transact/transaction.ts';
+
+/** Members of a transaction that are no tables. */
+interface Annotations {
+  readonly comment?: string | undefined;
+  readonly wallMs: number;
+  /** Modified columns are written as differences. */
+  readonly useDiff: boolean;
+}
+
+const annotate = ({ comment, wallMs, useDiff }: Annotations): JsonObject => ({
+  ...(comment === undefined ? {} : { _comment: comment }),
+  ...(useDiff ? { _is_diff: true } : {}),
+  _date: Math.floor(wallMs),
+});
+
+/** A whole row: what is not as by default. */
+function rowToJson(row: Row): JsonObject {
+  const json: Record<string, Json> = {};
+  for (const { name, index, type, persistent } of row.table.schema.columns) {
+    const datum = row.fields[index]!;
+    if (persistent && datum !== defaultDatum(type) && !equalData(datum, defaultDatum(type)))
+      json[name] = datumToJson(datum, type);
+  }
+  return json;
+}
+
+/** What became different in a row; undefined if nothing that is kept. */
+function changeToJson(old: Row, row: Row, useDiff: boolean): JsonObject | undefined {
+  let json: Record<string, Json> | undefined;
+  for (const { name, index, type, persistent } of row.table.schema.columns) {
+    const [was, is] = [old.fields[index]!, row.fields[index]!];
+    if (was !== is && persistent)
+      (json ??= {})[name] = datumToJson(useDiff ? diffData(was, is, type) : is, type);
+  }
+  return json;
+}
+
+/** The record of a prepared transaction; undefined if it changes nothing that is kept. */
+export function transactionToJson(
+  txn: Transaction,
+  annotations: Omit<Annotations, 'comment'>,
+): JsonObject | undefined {
+  const tables: Record<string, Record<string, Json>> = {};
+  let any = false;
+  for (const { table, uuid, old, row } of txn.changes) {
+    const json = !row
+      ? old
+        ? null
+        : undefined
+      : old
+        ? changeToJson(old, row, annotations.useDiff)
+        : rowToJson(row);
+    if (json === undefined) continue;
+    (tables[table.name] ??= {})[uuid] = json;
+    any = true;
+  }
+  return any ? { ...tables, ...annotate({ ...annotations, comment: txn.comment }) } : undefined;
+}
+
+/** The text of the record of a transaction that makes the whole database, in pieces of some rows each. */
+export function* databaseToText(db: Database, annotations: Annotations): Generator<string> {
+  let piece = '{';
+  for (const table of db.tables.values()) {
+    if (table.rows.size === 0) continue;
+    piece += `${piece === '{' ? '' : ','}${JSON.stringify(table.name)}:{`;
+    let n = 0;
+    // A copy of the list, since transactions may come between two pieces; the rows themselves never change.
+    for (const row of [...table.rows.values()]) {
+      piece += `${n++ === 0 ? '' : ','}"${row.uuid}":${stringifyJson(rowToJson(row))}`;
+      if (n % 100 === 0) {
+        yield piece;
+        piece = '';
+      }
+    }
+    piece += '}';
+  }
+  const rest = stringifyJson(annotate(annotations)).slice(1);
+  yield `${piece}${piece === '{' ? '' : ','}${rest}`;
+}
+
+function updateRow(table: Table, fields: Datum[], json: Json, isDiff: boolean, converting: boolean): void {
+  if (!isJsonObject(json)) throw syntaxError(json, 'row must be JSON object');
+  for (const name in json) {
+    const column = table.schema.byName.get(name);
+    if (!column) {
+      if (converting) continue;
+      throw syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column');
+    }
+    const { index, type } = column;
+    const datum = isDiff ? transientDatumFromJson(type, json[name]!) : datumFromJson(type, json[name]!);
+    if (index >= 0) fields[index] = isDiff ? applyDiff(fields[index]!, datum, type) : datum;
+  }
+}
+
+function replayRow(
+  txn: Transaction,
+  table: Table,
+  uuid: Uuid,
+  json: Json,
+  isDiff: boolean,
+  converting: boolean,
+): void {
+  const row = table.rows.get(uuid);
+  if (json === null) {
+    if (!row) throw syntaxError(undefined, `transaction deletes row ${uuid} that does not exist`);
+    txn.delete(row);
+  } else if (row) {
+    updateRow(table, txn.modify(row).fields, json, isDiff, converting);
+  } else {
+    const fields = table.defaultFields();
+    updateRow(table, fields, json, false, converting);
+    txn.insert(table, uuid, fields);
+  }
+}
+
+function replayTables(txn: Transaction, json: JsonObject, converting: boolean): void {
+  const isDiff = json['_is_diff'] === true;
+  for (const name in json) {
+    const table = txn.db.tables.get(name);
+    const rows = json[name]!;
+    if (!table) {
+      if (name === '_date' && typeof rows === 'number') continue;
+      if (name === '_is_diff' && typeof rows === 'boolean') continue;
+      if (name === '_comment' || converting) continue;
+      throw syntaxError(json, `No table named ${name}.`, 'unknown table');
+    }
+    if (!isJsonObject(rows)) throw syntaxError(rows, 'object expected');
+    for (const text in rows) {
+      const uuid = parseUuid(text);
+      if (uuid === undefined) throw syntaxError(rows, `"${text}" is not a valid UUID`);
+      replayRow(txn, table, uuid, rows[text]!, isDiff, converting);
+    }
+  }
+}
+
+/**
+ * Carries out the transaction of a record.
+ * @param converting whether tables and columns that the schema does not know are passed over
+ * @throws OvsdbError: nothing has changed then
+ */
+export function replayTransaction(db: Database, json: JsonObject, converting = false): void {
+  const txn = new Transaction(db);
+  try {
+    replayTables(txn, json, converting);
+    txn.prepare();
+  } catch (error) {
+    txn.abort();
+    throw error;
+  }
+  txn.complete();
+}
+
+/** A stand-alone database's log. @throws OvsdbError; for a clustered database too */
+export function openStandaloneLog(storage: Storage, file: string, mode: 'read' | 'write'): OvsdbLog {
+  const log = OvsdbLog.open(storage, file, [OVSDB_MAGIC, RAFT_MAGIC], mode);
+  if (log.magic === OVSDB_MAGIC) return log;
+  log.close();
+  throw new OvsdbError('ovsdb error', `${file}: cannot apply this operation to clustered database file`);
+}
+
+/** The schema at the start of a log. @throws OvsdbError */
+export function readSchema(log: OvsdbLog): DatabaseSchema {
+  const json = log.read();
+  if (!json) throw new OvsdbError('ovsdb error', 'unexpected end of file reading schema');
+  return schemaFromJson(json);
+}
+
+export interface ReadDatabase {
+  readonly db: Database;
+  /** Records after the schema. */
+  readonly transactions: number;
+  /** What ended the reading before the end of the file. */
+  readonly error: OvsdbError | undefined;
+}
+
+/**
+ * Reads the database in a log up to its end or to the first record that is damaged or wrong, so that the next write goes
+ * after the last good one.
+ * @param schema in place of the log's own: data that it does not know are passed over
+ * @throws OvsdbError when there is no schema
+ */
+export function readDatabase(log: OvsdbLog, random: Random, schema?: DatabaseSchema): ReadDatabase {
+  const own = readSchema(log);
+  const db = new Database(schema ?? own, random);
+  for (let transactions = 0; ; transactions++) {
+    let json: JsonObject | undefined;
+    try {
+      json = log.read();
+    } catch (error) {
+      if (error instanceof OvsdbError) return { db, transactions, error };
+      throw error;
+    }
+    if (!json) return { db, transactions, error: undefined };
+    try {
+      replayTransaction(db, json, schema !== undefined);
+    } catch (error) {
+      if (!(error instanceof OvsdbError)) throw error;
+      log.unread();
+      return { db, transactions, error };
+    }
+    // What follows the schema is the state at the last compaction.
+    if (transactions === 0) log.markBase();
+  }
+}
+
+/** Writes the records that make the whole database. @throws OvsdbError */
+export function* writeSnapshot(db: Database, to: LogReplacement, annotations: Annotations): Generator<void> {
+  to.addText(stringifyJson(schemaToJson(db.schema)));
+  to.endRecord();
+  for (const piece of databaseToText(db, annotations)) {
+    to.addText(piece);
+    yield;
+  }
+  to.endRecord();
+}
