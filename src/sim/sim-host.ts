@@ -208,6 +208,9 @@ class SimStorage implements Storage {
     return this.files.has(path);
   }
   resolve(path: string): string {
+    return path.startsWith('/') ? path : `/${path}`;
+  }
+  resolve(path: string): string {
     return path;
   }
   open(path: string, options: { create?: 'excl' | 'maybe'; readOnly?: boolean }): StoredFile {
