@@ -8,7 +8,7 @@
  * any), Open vSwitch version that has it]`; the class follows from the name. Rows are in the order of C's
  * mf_field_id, which table features and bitmaps depend on. C counterpart: include/openvswitch/meta-flow.h.
  */
-import { F, VLAN_CFI } from './layout.ts';
+import { F, N_REGS, VLAN_CFI } from './layout.ts';
 
 /** How a value is written in flow text. */
 export type FieldFormat =
@@ -201,7 +201,7 @@ export type FieldName =
 export const TUN_METADATA_FIELDS = 64;
 /** Most bytes of one tunnel option. */
 export const TUN_METADATA_MAX_BYTES = 124;
-export const N_REGS = 32;
+export { N_REGS } from './layout.ts';
 export const N_XREGS = N_REGS / 2;
 export const N_XXREGS = N_REGS / 4;
 

@@ -307,7 +307,11 @@ export function matchFieldMaskedU32(match: Match, field: Field, value: number, m
     return;
   }
   // A mask over all of the value's bytes is exact, also where the word keeps more bits than those (ICMP types).
-  const exact = mask === 0xffffffff || mask === lowBits(field.bytes * 8);
+  // An IPv6 label's mask is exact if it has the label's 20 bits.
+  const exact =
+    mask === 0xffffffff ||
+    mask === lowBits(field.bytes * 8) ||
+    (field === FIELD.ipv6_label && (mask & 0xfffff) === 0xfffff);
   const bits = exact ? field.full : (mask << field.shift) & field.full;
   const implied = mask === 0 ? 0 : field.implies;
   match.mask[w] = (match.mask[w]! & ~field.full) | bits | implied;

@@ -11,6 +11,8 @@
  * C counterpart: include/openvswitch/flow.h.
  */
 
+import type { TunTable } from './tun-metadata.ts';
+
 /** First word of each field. */
 export const F = {
   TUN_ID: 0, // 2 words
@@ -108,6 +110,9 @@ export type Flow = Uint32Array;
 
 export const newFlow = (): Flow => new Uint32Array(FLOW_WORDS);
 
+/** Registers reg0 .. reg31. */
+export const N_REGS = 32;
+
 /** The VLAN_CFI bit of a TCI, which in a flow key says that the tag is there. */
 export const VLAN_CFI = 0x1000;
 export const VLAN_VID_MASK = 0x0fff;
@@ -120,10 +125,20 @@ export const FLOW_NW_FRAG_LATER = 2;
 /** DL_TYPE of a frame with an 802.2 header and no SNAP. */
 export const FLOW_DL_TYPE_NONE = 0x05ff;
 
+/** Bits of TUN_FLAGS. Only OAM is for controllers to match; UDPIF marks options as a datapath has them, unparsed. */
+export const FLOW_TNL_F_OAM = 1;
+export const FLOW_TNL_F_DONT_FRAGMENT = 2;
+export const FLOW_TNL_F_CSUM = 4;
+export const FLOW_TNL_F_KEY = 8;
+export const FLOW_TNL_F_MASK = 0x0f;
+export const FLOW_TNL_F_UDPIF = 0x10;
+
 /** A match: `flow` where `mask` has ones; wherever `mask` is 0, `flow` must be 0 too. */
 export interface Match {
   readonly flow: Flow;
   readonly mask: Flow;
+  /** Which tunnel option lies where, for a match that has any: the bridge's table, or one of the match's own. */
+  tun?: TunTable | undefined;
 }
 
 /** A match of every packet. */

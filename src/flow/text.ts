@@ -1,0 +1,510 @@
+/**
+ * The words that flow text is made of: addresses, integers, flags, ports.
+ *
+ * Parsers throw {@link FlowTextError} with the message of the C tools. Numbers follow its scanner: out-of-range
+ * parts of an address wrap, integers are decimal, octal with a leading 0 or hexadecimal with 0x.
+ * C counterpart: parts of lib/packets.c, lib/util.c and lib/ofp-port.c.
+ */
+import { vlog } from '../base/vlog.ts';
+import { portFromOf10 } from './fields.ts';
+
+const log = vlog('ofp_port');
+
+/** Text that is not a flow; the message is for the user. */
+export class FlowTextError extends Error {}
+
+// --- integers -----------------------------------------------------------------------------------------------
+
+/** C's "%#x": no prefix for zero. */
+export const hex = (v: number): string => (v === 0 ? '0' : `0x${v.toString(16)}`);
+export const hexBig = (v: bigint): string => (v === 0n ? '0' : `0x${v.toString(16)}`);
+export const hexPad = (v: number, digits: number): string => `0x${v.toString(16).padStart(digits, '0')}`;
+
+/** An unsigned integer of at most `bytes` bytes at the start of some text. */
+export interface ScannedInt {
+  readonly value: bigint;
+  /** What follows it. */
+  readonly tail: string;
+  readonly error: 'range' | 'syntax' | undefined;
+}
+
+const U64 = 1n << 64n;
+
+export function scanInt(text: string, bytes: number): ScannedInt {
+  const limit = 1n << BigInt(bytes * 8);
+  if (/^0[xX]/.test(text)) {
+    // Hexadecimal may be any width, and blanks may separate its digits.
+    const digits = /^[\s0-9a-fA-F]*/.exec(text.slice(2))![0];
+    const tail = text.slice(2 + digits.length);
+    const value = BigInt(`0x0${digits.replace(/\s+/g, '')}`);
+    return { value, tail, error: value >= limit ? 'range' : undefined };
+  }
+  const m = /^\s*([+-]?)(0[0-7]*|[1-9]\d*)/.exec(text);
+  if (!m) return { value: 0n, tail: text, error: 'syntax' };
+  const digits = m[2]!;
+  let value = digits.length > 1 && digits.startsWith('0') ? BigInt(`0o${digits.slice(1)}`) : BigInt(digits);
+  const tail = text.slice(m[0].length);
+  if (value >= U64) return { value, tail, error: 'range' };
+  if (m[1] === '-') value = value === 0n ? 0n : U64 - value;
+  return { value, tail, error: value >= limit ? 'range' : undefined };
+}
+
+// --- Ethernet -----------------------------------------------------------------------------------------------
+
+/** A MAC address from its upper 16 and lower 32 bits. */
+export function formatMac(high: number, low: number): string {
+  const text = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
+  return text.replace(/(..)(?!$)/g, '$1:');
+}
+
+/** A MAC address from a number below 2**48. */
+export const formatMacNumber = (mac: number): string => formatMac(Math.floor(mac / 2 ** 32), mac % 2 ** 32);
+
+export function formatMacMasked(high: number, low: number, maskHigh: number, maskLow: number): string {
+  const exact = maskHigh === 0xffff && maskLow === 0xffffffff;
+  return exact ? formatMac(high, low) : `${formatMac(high, low)}/${formatMac(maskHigh, maskLow)}`;
+}
+
+const MAC = '([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+)';
+const MAC_RE = new RegExp(`^${MAC}$`);
+const MAC_MASKED_RE = new RegExp(`^${MAC}/${MAC}$`);
+
+const macOf = (groups: readonly string[], from: number): bigint => {
+  let mac = 0n;
+  for (let i = 0; i < 6; i++) mac = (mac << 8n) | BigInt(Number.parseInt(groups[from + i]!.slice(-2), 16));
+  return mac;
+};
+
+export const MAC_EXACT = 0xffffffffffffn;
+
+/** `xx:xx:xx:xx:xx:xx` as a number, or undefined. */
+export function parseMac(text: string): bigint | undefined {
+  const m = MAC_RE.exec(text);
+  return m ? macOf(m, 1) : undefined;
+}
+
+export function parseMacMasked(text: string): { value: bigint; mask: bigint } {
+  const exact = parseMac(text);
+  if (exact !== undefined) return { value: exact, mask: MAC_EXACT };
+  const m = MAC_MASKED_RE.exec(text);
+  if (!m) throw new FlowTextError(`${text}: invalid Ethernet address`);
+  return { value: macOf(m, 1), mask: macOf(m, 7) };
+}
+
+// --- IPv4 ---------------------------------------------------------------------------------------------------
+
+export const formatIpv4 = (ip: number): string =>
+  `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
+
+/** Bits of a mask that is a prefix, or -1. */
+export function ipv4PrefixLength(mask: number): number {
+  const inverse = ~mask >>> 0;
+  return (inverse & (inverse + 1)) === 0 ? Math.clz32(inverse) : -1;
+}
+
+export const ipv4PrefixMask = (bits: number): number => (bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0);
+
+export function formatIpv4Masked(ip: number, mask: number): string {
+  if (mask === 0xffffffff) return formatIpv4(ip);
+  const prefix = ipv4PrefixLength(mask);
+  return `${formatIpv4(ip)}/${prefix >= 0 ? prefix : formatIpv4(mask)}`;
+}
+
+const IPV4 = '([+-]?\\d+)\\.([+-]?\\d+)\\.([+-]?\\d+)\\.([+-]?\\d+)';
+const IPV4_RE = new RegExp(`^${IPV4}(?:/(?:${IPV4}|([+-]?\\d+)))?`);
+const ipv4Of = (m: readonly (string | undefined)[], from: number): number =>
+  (((Number(m[from]) & 255) << 24) |
+    ((Number(m[from + 1]) & 255) << 16) |
+    ((Number(m[from + 2]) & 255) << 8) |
+    (Number(m[from + 3]) & 255)) >>>
+  0;
+
+/** An IPv4 address at the start of some text, perhaps with a mask or prefix length. @throws FlowTextError */
+export function scanIpv4Masked(text: string): { value: number; mask: number; length: number } {
+  const m = IPV4_RE.exec(text);
+  if (!m) throw new FlowTextError(`${text}: invalid IP address`);
+  const value = ipv4Of(m, 1);
+  if (m[5] !== undefined) return { value, mask: ipv4Of(m, 5), length: m[0].length };
+  if (m[9] === undefined) return { value, mask: 0xffffffff, length: m[0].length };
+  const prefix = Number(m[9]);
+  if (prefix < 0 || prefix > 32) {
+    throw new FlowTextError(`${text}: IPv4 network prefix bits not between 0 and 32, inclusive`);
+  }
+  return { value, mask: ipv4PrefixMask(prefix), length: m[0].length };
+}
+
+export function parseIpv4Masked(text: string): { value: number; mask: number } {
+  const scanned = scanIpv4Masked(text);
+  if (scanned.length < text.length) throw new FlowTextError(`${text}: invalid IP address`);
+  return scanned;
+}
+
+/** Strict dotted quad (inet_pton), or undefined. */
+export function parseIpv4(text: string): number | undefined {
+  const m = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (!m) return undefined;
+  for (let i = 1; i <= 4; i++)
+    if (Number(m[i]) > 255 || (m[i]!.length > 1 && m[i]!.startsWith('0'))) return undefined;
+  return ipv4Of(m, 1);
+}
+
+// --- IPv6 ---------------------------------------------------------------------------------------------------
+
+export const IPV6_EXACT = (1n << 128n) - 1n;
+
+/** An IPv6 address as inet_ntop writes it. */
+export function formatIpv6(value: bigint): string {
+  const groups: number[] = [];
+  for (let i = 7; i >= 0; i--) groups.push(Number((value >> BigInt(16 * i)) & 0xffffn));
+  return formatIpv6Groups(groups);
+}
+
+function formatIpv6Groups(g: readonly number[]): string {
+  // The first of the longest runs of two or more zero groups becomes "::".
+  let best = -1;
+  let bestLength = 1;
+  for (let i = 0; i < 8; ) {
+    let n = 0;
+    while (i + n < 8 && g[i + n] === 0) n++;
+    if (n > bestLength) {
+      best = i;
+      bestLength = n;
+    }
+    i += n + 1;
+  }
+  // ::a.b.c.d and ::ffff:a.b.c.d
+  const dotted = best === 0 && (bestLength === 6 || (bestLength === 5 && g[5] === 0xffff));
+  const words = dotted
+    ? [...g.slice(0, 6).map((w) => w.toString(16)), formatIpv4(((g[6]! << 16) | g[7]!) >>> 0)]
+    : g.map((w) => w.toString(16));
+  if (best < 0) return words.join(':');
+  const after = dotted ? Math.min(best + bestLength, 6) : best + bestLength;
+  return `${words.slice(0, best).join(':')}::${words.slice(after).join(':')}`;
+}
+
+/** Four words of a flow key as an IPv6 address. */
+export function formatIpv6Words(words: ArrayLike<number>, at: number): string {
+  const groups: number[] = [];
+  for (let i = 0; i < 4; i++) groups.push(words[at + i]! >>> 16, words[at + i]! & 0xffff);
+  return formatIpv6Groups(groups);
+}
+
+/** Bits of a 128-bit mask that is a prefix, or -1. */
+export function ipv6PrefixLength(mask: bigint): number {
+  const inverse = IPV6_EXACT ^ mask;
+  if ((inverse & (inverse + 1n)) !== 0n) return -1;
+  return inverse === 0n ? 128 : 128 - inverse.toString(2).length;
+}
+
+export const ipv6PrefixMask = (bits: number): bigint => (IPV6_EXACT << BigInt(128 - bits)) & IPV6_EXACT;
+
+export function formatIpv6Masked(value: bigint, mask: bigint): string {
+  if (mask === IPV6_EXACT) return formatIpv6(value);
+  const prefix = ipv6PrefixLength(mask);
+  return `${formatIpv6(value)}/${prefix >= 0 ? prefix : formatIpv6(mask)}`;
+}
+
+/** An IPv6 address as inet_pton reads it, or undefined. */
+export function parseIpv6(text: string): bigint | undefined {
+  const halves = text.split('::');
+  if (halves.length > 2) return undefined;
+  const parts: number[][] = [];
+  for (const [i, half] of halves.entries()) {
+    const groups: number[] = [];
+    const words = half === '' ? [] : half.split(':');
+    for (const [j, word] of words.entries()) {
+      if (word.includes('.') && i === halves.length - 1 && j === words.length - 1) {
+        const ip = parseIpv4(word);
+        if (ip === undefined) return undefined;
+        groups.push(ip >>> 16, ip & 0xffff);
+      } else if (/^[0-9a-fA-F]{1,4}$/.test(word)) groups.push(Number.parseInt(word, 16));
+      else return undefined;
+    }
+    parts.push(groups);
+  }
+  const head = parts[0]!;
+  const tail = parts[1];
+  const missing = 8 - head.length - (tail?.length ?? 0);
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  let value = 0n;
+  for (const g of tail === undefined ? head : [...head, ...new Array<number>(missing).fill(0), ...tail]) {
+    value = (value << 16n) | BigInt(g);
+  }
+  return value;
+}
+
+const IPV6_RE = /^\s*([0-9a-fA-F:.]{1,46})(?:\/(?:([+-]?\d+)(?![0-9a-fA-F:.])|([0-9a-fA-F:.]{1,46})))?/;
+
+/** An IPv6 address at the start of some text, perhaps with a mask or prefix length. @throws FlowTextError */
+export function scanIpv6Masked(text: string): { value: bigint; mask: bigint; length: number } {
+  const m = IPV6_RE.exec(text);
+  const value = m ? parseIpv6(m[1]!) : undefined;
+  if (!m || value === undefined) throw new FlowTextError(`${text}: invalid IPv6 address`);
+  let mask = IPV6_EXACT;
+  if (m[2] !== undefined) {
+    const prefix = Number(m[2]);
+    if (prefix < 0 || prefix > 128) {
+      throw new FlowTextError(`${text}: IPv6 network prefix bits not between 0 and 128, inclusive`);
+    }
+    mask = ipv6PrefixMask(prefix);
+  } else if (m[3] !== undefined) {
+    const parsed = parseIpv6(m[3]);
+    if (parsed === undefined) throw new FlowTextError(`${text}: Invalid IPv6 mask`);
+    mask = parsed;
+  }
+  return { value, mask, length: m[0].length };
+}
+
+export function parseIpv6Masked(text: string): { value: bigint; mask: bigint } {
+  const scanned = scanIpv6Masked(text);
+  if (scanned.length < text.length) throw new FlowTextError(`${text}: invalid IPv6 address`);
+  return scanned;
+}
+
+// --- flags --------------------------------------------------------------------------------------------------
+
+/** Names of bits, least significant first; undefined for bits without a name. */
+export type FlagNames = readonly (string | undefined)[];
+
+// biome-ignore format: one line a set
+export const TCP_FLAG_NAMES: FlagNames = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns', '[200]', '[400]', '[800]'];
+export const CT_STATE_NAMES: FlagNames = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat'];
+export const TUN_FLAG_NAMES: FlagNames = ['oam', 'df', 'csum', 'key'];
+
+/** `a|b`, with bits that have no name in hexadecimal; `0` for none. */
+export function formatFlags(names: FlagNames, flags: number, separator = '|'): string {
+  if (flags === 0) return '0';
+  const words: string[] = [];
+  let nameless = 0;
+  for (let i = 0; i < 32; i++) {
+    const bit = (1 << i) >>> 0;
+    if ((flags & bit) >>> 0 === 0) continue;
+    const name = names[i];
+    if (name !== undefined) words.push(name);
+    else nameless += bit;
+  }
+  if (nameless) words.push(`0x${nameless.toString(16)}`);
+  return words.join(separator);
+}
+
+/** `+a-b` under a mask; as {@link formatFlags} when the mask is all of `full`. */
+export function formatFlagsMasked(names: FlagNames, flags: number, mask: number, full: number): string {
+  if (mask === full) return formatFlags(names, flags);
+  if (mask === 0) return '0/0';
+  let text = '';
+  for (let i = 0; i < 32; i++) {
+    const bit = (1 << i) >>> 0;
+    if ((mask & bit) !== 0) text += ((flags & bit) !== 0 ? '+' : '-') + (names[i] ?? '[Unknown]');
+  }
+  return text;
+}
+
+const INT = '([+-]?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\\d*))';
+const FLAGS_NUMERIC = new RegExp(`^\\s*${INT}/\\s*${INT}`);
+const FLAGS_NUMBER = new RegExp(`^\\s*${INT}`);
+
+function scannedNumber(text: string): number {
+  const negative = text.startsWith('-');
+  const digits = text.replace(/^[+-]/, '');
+  const value = /^0\d/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+  return negative ? -value : value;
+}
+
+export interface ScannedFlags {
+  readonly flags: number;
+  /** 0xffffffff when the text had no mask. */
+  readonly mask: number;
+  readonly length: number;
+}
+
+/**
+ * Flags at the start of `text`, up to the character `end` ('' for the end of the text): `a|b`, `+a-b`, numbers.
+ * @param kind of flags, for messages
+ * @throws FlowTextError
+ */
+export function scanFlags(
+  text: string,
+  names: FlagNames,
+  kind: string,
+  allowed: number,
+  end = '',
+  masks = true,
+): ScannedFlags {
+  const unknown = (at: string): FlowTextError => new FlowTextError(`${at}: unknown ${kind} flag(s)`);
+  const stop = (rest: string): boolean => (end === '' ? rest === '' : rest.startsWith(end));
+  const numeric = masks ? FLAGS_NUMERIC.exec(text) : null;
+  if (numeric) {
+    const flags = scannedNumber(numeric[1]!) >>> 0;
+    const mask = scannedNumber(numeric[2]!) >>> 0;
+    if ((flags & ~allowed) !== 0 || (mask & ~allowed) !== 0) throw unknown(text);
+    return { flags, mask, length: numeric[0].length };
+  }
+  if (masks && /^[+-]/.test(text)) return scanSignedFlags(text, names, kind, allowed, stop, unknown);
+  let rest = text;
+  let flags = 0;
+  while (!stop(rest)) {
+    if (rest === '') throw unknown(text);
+    const number = FLAGS_NUMBER.exec(rest);
+    let taken: number;
+    if (number) {
+      const value = scannedNumber(number[1]!);
+      if (value < 0 || value > 0xffffffff || (value & ~allowed) !== 0) throw unknown(text);
+      flags |= value;
+      taken = number[0].length;
+    } else {
+      const bit = names.findIndex(
+        (name) =>
+          name !== undefined &&
+          rest.startsWith(name) &&
+          (rest[name.length] === '|' || stop(rest.slice(name.length))),
+      );
+      if (bit < 0 || ((1 << bit) & allowed) === 0) throw unknown(text);
+      flags |= 1 << bit;
+      taken = names[bit]!.length;
+    }
+    rest = rest.slice(taken + (rest[taken] === '|' ? 1 : 0));
+  }
+  return { flags: flags >>> 0, mask: 0xffffffff, length: text.length - rest.length };
+}
+
+function scanSignedFlags(
+  text: string,
+  names: FlagNames,
+  kind: string,
+  allowed: number,
+  stop: (rest: string) => boolean,
+  unknown: (at: string) => FlowTextError,
+): ScannedFlags {
+  let rest = text;
+  let flags = 0;
+  let mask = 0;
+  while (!stop(rest)) {
+    const sign = rest[0];
+    if (sign !== '+' && sign !== '-') {
+      throw new FlowTextError(`${rest}: ${kind} must be preceded by '+' (for SET) or '-' (NOT SET)`);
+    }
+    rest = rest.slice(1);
+    const bit = names.findIndex((name) => {
+      if (name === undefined || !rest.startsWith(name)) return false;
+      const after = rest.slice(name.length);
+      return after[0] === '+' || after[0] === '-' || stop(after);
+    });
+    if (bit < 0) throw unknown(rest);
+    if (mask & (1 << bit)) throw new FlowTextError(`${rest}: Each ${kind} flag can be specified only once`);
+    if (((1 << bit) & allowed) === 0) throw unknown(rest);
+    mask |= 1 << bit;
+    if (sign === '+') flags |= 1 << bit;
+    rest = rest.slice(names[bit]!.length);
+  }
+  return { flags: flags >>> 0, mask: mask >>> 0, length: text.length - rest.length };
+}
+
+// --- ports --------------------------------------------------------------------------------------------------
+
+/** Names of ports that someone knows, beyond the reserved ones. */
+export interface PortNames {
+  nameOf(port: number): string | undefined;
+  numberOf(name: string): number | undefined;
+}
+
+/** Reserved ports, by their OpenFlow 1.1+ numbers. */
+export const OFPP = {
+  MAX: 0xffffff00,
+  UNSET: 0xfffffff7,
+  IN_PORT: 0xfffffff8,
+  TABLE: 0xfffffff9,
+  NORMAL: 0xfffffffa,
+  FLOOD: 0xfffffffb,
+  ALL: 0xfffffffc,
+  CONTROLLER: 0xfffffffd,
+  LOCAL: 0xfffffffe,
+  ANY: 0xffffffff,
+  NONE: 0xffffffff,
+} as const;
+
+const RESERVED_NAMES: Readonly<Record<number, string>> = {
+  [OFPP.IN_PORT]: 'IN_PORT',
+  [OFPP.TABLE]: 'TABLE',
+  [OFPP.NORMAL]: 'NORMAL',
+  [OFPP.FLOOD]: 'FLOOD',
+  [OFPP.ALL]: 'ALL',
+  [OFPP.CONTROLLER]: 'CONTROLLER',
+  [OFPP.LOCAL]: 'LOCAL',
+  [OFPP.ANY]: 'ANY',
+  [OFPP.UNSET]: 'UNSET',
+};
+const RESERVED_PORTS = new Map([
+  ...Object.entries(RESERVED_NAMES).map(([n, name]) => [name, Number(n)] as const),
+  ['NONE', OFPP.NONE] as const,
+]);
+
+export const reservedPortName = (port: number): string | undefined => RESERVED_NAMES[port];
+
+/** A name as flow text has it: in quotes, JSON-escaped, unless it is letters and digits. */
+export const quoteName = (name: string): string =>
+  /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : JSON.stringify(name);
+
+/** A port: its reserved name, its own name, or its number (of OpenFlow 1.0 for reserved ones). */
+export function formatPort(port: number, names?: PortNames): string {
+  const reserved = RESERVED_NAMES[port];
+  if (reserved !== undefined) return reserved;
+  const name = names?.nameOf(port);
+  if (name !== undefined) return quoteName(name);
+  return String(port >= OFPP.MAX ? port & 0xffff : port);
+}
+
+let warnedDeprecated = false;
+
+/** The 32-bit number of a port given by number, reserved name or name; undefined if there is no such port. */
+export function parsePort(text: string, names?: PortNames): number | undefined {
+  if (text.startsWith('-')) {
+    log.warn(`Negative value ${text} is not a valid port number.`);
+    return undefined;
+  }
+  if (/^\s*\+?\d+$/.test(text) && Number(text) <= 0xffffffff) {
+    const port = Number(text);
+    if (port >= 0xff00 && port < 0xfff7) {
+      log.warn(
+        `port ${port} is a reserved OF1.0 port number that will be translated to ${port + 0xffff0000} ` +
+          'when talking to an OF1.1 or later controller',
+      );
+    } else if (port >= 0xfff7 && port <= 0xffff) {
+      if (!warnedDeprecated) {
+        warnedDeprecated = true;
+        log.warn(
+          `referring to port ${formatPort(portFromOf10(port))} as ${port} is deprecated for compatibility ` +
+            'with OpenFlow 1.1 and later',
+        );
+      }
+    } else if (port > 0xffff && port < OFPP.MAX) {
+      log.warn(`port ${port} is outside the supported range 0 through ffff or 0xffffff00 through 0xffffffff`);
+      return undefined;
+    }
+    return port <= 0xffff ? portFromOf10(port) : port;
+  }
+  const reserved = RESERVED_PORTS.get(text.toUpperCase());
+  if (reserved !== undefined) return reserved;
+  if (!text.startsWith('"')) return names?.numberOf(text);
+  const name = unquote(text);
+  return name === undefined ? undefined : names?.numberOf(name);
+}
+
+function unquote(text: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `(ns,type)` of a packet type that is not Ethernet, `eth` for one that is. */
+export function formatPacketType(value: number, mask: number): string {
+  if (value === 0 && mask === 0xffffffff) return 'eth';
+  const part = (v: number, m: number): string => {
+    if (m === 0) return '*';
+    const text = v > 9 ? `0x${v.toString(16)}` : String(v);
+    return m === 0xffff ? text : `${text}/${hex(m)}`;
+  };
+  return `packet_type=(${part(value >>> 16, mask >>> 16)},${part(value & 0xffff, mask & 0xffff)})`;
+}
