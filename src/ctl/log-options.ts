@@ -10,12 +10,12 @@ export const LOG_OPTIONS = {
   syslogTarget: { long: 'syslog-target', arg: 'required' },
 } as const satisfies Record<string, OptionSpec>;
 
-export const LOG_USAGE = (logDir: string): string => `
+export const logUsage = (file: string): string => `
 Logging options:
   -vSPEC, --verbose=SPEC   set logging levels
   -v, --verbose            set maximum verbosity level
   --log-file[=FILE]        enable logging to specified FILE
-                           (default: ${logDir}/%s.log)
+                           (default: ${file})
   --syslog-method=(libc|unix:file|udp:ip:port)
                            specify how to send messages to syslog daemon
   --syslog-target=HOST:PORT  also send syslog msgs to HOST:PORT via UDP

@@ -153,7 +153,6 @@ function cellText(cell: TableCell, style: TableStyle): string {
 }
 
 const encoder = new TextEncoder();
-// biome-ignore lint/suspicious/noControlCharactersInRegex: this is the range of ASCII
 const ASCII = /^[\0-\x7f]*$/;
 const byteLength = (text: string): number => (ASCII.test(text) ? text.length : encoder.encode(text).length);
 

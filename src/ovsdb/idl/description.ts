@@ -2,7 +2,7 @@
  * What the IDL knows of tables and columns: derived from a schema constant, one table at a time when it is
  * first asked for, so that a short-lived tool does not pay for a whole schema.
  */
-import { compareAtoms } from '../atom.ts';
+import { compareAtoms, compareStrings } from '../atom.ts';
 import { type Datum, defaultDatum } from '../datum.ts';
 import type { BaseSpec, SchemaSpec, TableSpec, TypeSpec } from '../schemas/spec.ts';
 import { type BaseType, baseType, type ColumnType, withoutConstraints } from '../type.ts';
@@ -22,6 +22,7 @@ export interface Column {
 export interface Table {
   readonly name: string;
   readonly spec: TableSpec;
+  /** By name. */
   readonly columns: readonly Column[];
   readonly byName: ReadonlyMap<string, Column>;
   readonly isRoot: boolean;
@@ -114,7 +115,7 @@ function describe(name: string, spec: TableSpec): Table {
     isRoot: spec.isRoot === true,
     isSingleton: spec.maxRows === 1,
   };
-  for (const column of Object.keys(spec.columns)) {
+  for (const column of Object.keys(spec.columns).sort(compareStrings)) {
     const made = new LazyColumn(table, column, columns.length);
     columns.push(made);
     byName.set(column, made);

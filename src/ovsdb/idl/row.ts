@@ -133,10 +133,12 @@ export function rowClass(table: Table): RowClass {
   return made;
 }
 
-/** A row of table `T`. */
-export type Row<S extends SchemaSpec, T extends TableName<S>> = IdlRow & {
-  readonly [C in ColumnName<S, T>]: ColumnValue<S, S['tables'][T]['columns'][C]['type'], Rows<S>>;
-};
+/** A row of table `T`; of a schema known only at run time, just a row. */
+export type Row<S extends SchemaSpec, T extends TableName<S>> = string extends T
+  ? IdlRow
+  : IdlRow & {
+      readonly [C in ColumnName<S, T>]: ColumnValue<S, S['tables'][T]['columns'][C]['type'], Rows<S>>;
+    };
 
 export type Rows<S extends SchemaSpec> = { readonly [T in TableName<S>]: Row<S, T> };
 
@@ -144,3 +146,7 @@ export type Rows<S extends SchemaSpec> = { readonly [T in TableName<S>]: Row<S, 
 export type Values<S extends SchemaSpec, T extends TableName<S>> = {
   readonly [C in ColumnName<S, T>]?: ColumnValue<S, S['tables'][T]['columns'][C]['type'], Rows<S>>;
 };
+
+/** The columns of a typed row. */
+export type ColumnsOf<R extends IdlRow> = Exclude<keyof R, keyof IdlRow> & string;
+export type ValuesOf<R extends IdlRow> = { readonly [C in ColumnsOf<R>]?: R[C] };

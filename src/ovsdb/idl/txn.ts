@@ -14,7 +14,15 @@ import type { SchemaSpec, TableName } from '../schemas/spec.ts';
 import { type ColumnType, scalarType, withoutSize } from '../type.ts';
 import type { Column } from './description.ts';
 import type { Idl } from './idl.ts';
-import { type IdlRow, type Pending, type Row, toDatum, type Values } from './row.ts';
+import {
+  type ColumnsOf,
+  type IdlRow,
+  type Pending,
+  type Row,
+  toDatum,
+  type Values,
+  type ValuesOf,
+} from './row.ts';
 
 /**
  * - `unchanged`: there was nothing to do.
@@ -87,7 +95,7 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
     persist = false,
   ): Row<S, T> {
     const row = this.insertRow(table, uuid, persist) as Row<S, T>;
-    this.set(row, values);
+    this.#setAll(row, values);
     return row;
   }
 
@@ -102,7 +110,11 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
   }
 
   /** Writes columns of a row. They count as changed even where they are not. */
-  set<T extends TableName<S>>(row: Row<S, T>, values: Values<S, T>): void {
+  set<R extends IdlRow>(row: R, values: ValuesOf<R>): void {
+    this.#setAll(row, values);
+  }
+
+  #setAll(row: IdlRow, values: object): void {
     for (const [name, value] of Object.entries(values)) {
       const column = row._table.byName.get(name)!;
       this.write(row, column, toDatum(value, column));
@@ -110,7 +122,7 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
   }
 
   /** Writes those columns of a row that differ from what it has. */
-  update<T extends TableName<S>>(row: Row<S, T>, values: Values<S, T>): void {
+  update<R extends IdlRow>(row: R, values: ValuesOf<R>): void {
     for (const [name, value] of Object.entries(values)) {
       const column = row._table.byName.get(name)!;
       const datum = toDatum(value, column);
@@ -159,7 +171,7 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
   }
 
   /** Makes the commit fail with `try-again` unless the column is still as the replica has it. */
-  verify<T extends TableName<S>>(row: Row<S, T>, ...columns: (keyof Values<S, T> & string)[]): void {
+  verify<R extends IdlRow>(row: R, ...columns: ColumnsOf<R>[]): void {
     for (const name of columns) this.verifyColumn(row, row._table.byName.get(name)!);
   }
 
@@ -169,11 +181,7 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
   }
 
   /** Adds 1 to an integer column on the server; see {@link incrementedValue}. */
-  increment<T extends TableName<S>>(
-    row: Row<S, T>,
-    column: keyof Values<S, T> & string,
-    force = false,
-  ): void {
+  increment<R extends IdlRow>(row: R, column: ColumnsOf<R>, force = false): void {
     this.#increment = { row, column: row._table.byName.get(column)!, force };
   }
 
