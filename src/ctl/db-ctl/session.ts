@@ -6,7 +6,7 @@
  * all of it is done again at the next change.
  */
 
-import { vlog } from '../../base/vlog.ts';
+import type { Vlog } from '../../base/vlog.ts';
 import { TextError } from '../../ovsdb/atom.ts';
 import { Idl } from '../../ovsdb/idl/idl.ts';
 import type { Txn, TxnStatus } from '../../ovsdb/idl/txn.ts';
@@ -16,8 +16,6 @@ import { type Table, TablePrinter, type TableStyle } from '../table.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 import type { Command } from './command.ts';
 import type { CtlContext } from './context.ts';
-
-const log = vlog('db_ctl_base');
 
 export interface SessionOptions {
   readonly remote: string;
@@ -31,6 +29,7 @@ export interface SessionOptions {
 
 /** What a tool adds to a run of its commands. */
 export interface SessionHooks<S extends SchemaSpec, C extends CtlContext<S>> {
+  readonly log: Vlog;
   /** @param txn absent while the commands only ask for columns */
   makeContext(idl: Idl<S>, symbols: SymbolTable, txn: Txn<S> | undefined): C;
   /** Asks for the columns that the tool itself needs. */
@@ -144,7 +143,7 @@ export class Session<S extends SchemaSpec, C extends CtlContext<S>> {
       }
       outcomes.push({ output: context.output, table: context.table });
     }
-    checkSymbols(symbols);
+    checkSymbols(symbols, this.#hooks.log);
     const status = await txn.commit();
     switch (status) {
       case 'try-again':
@@ -179,7 +178,7 @@ export class Session<S extends SchemaSpec, C extends CtlContext<S>> {
 }
 
 /** Warns of rows that were named in vain. @throws ToolError for names without a row */
-function checkSymbols(symbols: SymbolTable): void {
+function checkSymbols(symbols: SymbolTable, log: Vlog): void {
   for (const [name, { created, strongRef, weakRef }] of symbols.entries()) {
     if (!created)
       throw new ToolError(

@@ -138,6 +138,8 @@ function optionText({ long, short, arg = 'none' }: OptionSpec): string {
 }
 
 const hooks = (io: ToolIo, text: string, wait: boolean): SessionHooks<Ovs, VsctlContext> => ({
+  log,
+
   makeContext: (idl, symbols, txn) => new VsctlContext(io, idl, symbols, txn),
 
   prerequisites(idl) {
