@@ -4,7 +4,7 @@
  * Incoming echo requests are answered here and probes' replies swallowed, so owners see only their own
  * messages. Owned by one component; `close` releases everything. C counterpart: jsonrpc_session in lib/jsonrpc.c.
  */
-import type { Host, SystemError } from '../base/host.ts';
+import type { Host, Stream, SystemError } from '../base/host.ts';
 import { SystemError as SystemErrorValue } from '../base/host.ts';
 import type { Task } from '../base/loop.ts';
 import type { Json } from './json.ts';
@@ -18,6 +18,8 @@ export interface SessionEvents {
   message(message: JsonRpcMessage): void;
   /** The connection is gone or an attempt failed; another attempt follows if `session.isAlive`. */
   disconnected(error: SystemError | undefined): void;
+  /** All that was queued has been handed to the kernel. */
+  drained?(): void;
 }
 
 export interface SessionOptions {
@@ -26,6 +28,8 @@ export interface SessionOptions {
   /** Pick the remotes in random order (default true). */
   readonly shuffle?: boolean;
   readonly probeIntervalMs?: number;
+  /** A connection that a peer opened: it is probed, and over when it is lost. `remotes` must be empty. */
+  readonly accepted?: Stream;
 }
 
 export class JsonRpcSession {
@@ -54,7 +58,8 @@ export class JsonRpcSession {
     // A Unix socket's peer cannot vanish without the kernel noticing, so it needs no probes.
     const local = this.#remotes.every((r) => r.startsWith('unix:'));
     this.reconnect.setProbeInterval(options.probeIntervalMs ?? (local ? 0 : 5000));
-    this.reconnect.enable(now);
+    if (options.accepted) this.#adoptAccepted(options.accepted, now);
+    else this.reconnect.enable(now);
     this.#task = host.loop.task({ run: (t) => this.#run(t), deadline: () => this.reconnect.deadline() });
   }
 
@@ -124,17 +129,7 @@ export class JsonRpcSession {
       this.#cancelConnect = this.#host.streams.connect(remote, OVSDB_PORT, {
         connected: (stream) => {
           this.#cancelConnect = undefined;
-          this.#rpc = new JsonRpc(stream, {
-            message: (message) => this.#message(message),
-            closed: (error) => {
-              this.#rpc = undefined;
-              this.#lost(error, error === undefined);
-            },
-            activity: () => {
-              this.reconnect.activity(this.#host.loop.now());
-              if (this.reconnect.probeIntervalMs > 0) this.#task.wake();
-            },
-          });
+          this.#adopt(stream);
           this.reconnect.connected(this.#host.loop.now());
           this.#events.connected();
           this.#task.wake();
@@ -151,6 +146,29 @@ export class JsonRpcSession {
       this.reconnect.connectFailed(now, error);
       this.#events.disconnected(error);
     }
+  }
+
+  #adopt(stream: Stream): void {
+    this.#rpc = new JsonRpc(stream, {
+      message: (message) => this.#message(message),
+      closed: (error) => {
+        this.#rpc = undefined;
+        this.#lost(error, error === undefined);
+      },
+      drained: () => this.#events.drained?.(),
+      activity: () => {
+        this.reconnect.activity(this.#host.loop.now());
+        if (this.reconnect.probeIntervalMs > 0) this.#task.wake();
+      },
+    });
+  }
+
+  #adoptAccepted(stream: Stream, now: number): void {
+    this.reconnect.name = stream.name;
+    this.reconnect.quiet = true;
+    this.reconnect.maxTries = 0;
+    this.#adopt(stream);
+    this.reconnect.connected(now);
   }
 
   #lost(error: SystemError | undefined, eof: boolean): void {

@@ -12,6 +12,8 @@ export class NetStream implements Stream {
   events: StreamEvents = NO_EVENTS;
   readonly #socket: Socket;
   #done = false;
+  /** The kernel has not taken everything: `drain` is owed. */
+  #behind = false;
 
   constructor(name: string, socket: Socket) {
     this.name = name;
@@ -25,9 +27,6 @@ export class NetStream implements Stream {
     socket.on('data', (bytes: Uint8Array) => {
       if (!this.#done) this.events.data(bytes);
     });
-    socket.on('drain', () => {
-      if (!this.#done) this.events.drain?.();
-    });
     socket.on('error', (e) => {
       error = toSystemError(e);
     });
@@ -40,7 +39,23 @@ export class NetStream implements Stream {
     return this.#socket.writableLength;
   }
   send(bytes: Uint8Array): void {
-    if (!this.#done) this.#socket.write(bytes);
+    if (this.#done) return;
+    this.#socket.write(bytes);
+    if (this.#socket.writableLength > 0 && !this.#behind) this.#watchDrain();
+  }
+
+  /** The socket's own event comes only after the backlog has passed its high-water mark, so a mark of ours follows. */
+  #watchDrain(): void {
+    this.#behind = true;
+    this.#socket.write('', () => {
+      if (this.#done) return;
+      if (this.#socket.writableLength > 0) {
+        this.#watchDrain();
+        return;
+      }
+      this.#behind = false;
+      this.events.drain?.();
+    });
   }
   pause(): void {
     this.#socket.pause();
