@@ -210,9 +210,6 @@ class SimStorage implements Storage {
   resolve(path: string): string {
     return path.startsWith('/') ? path : `/${path}`;
   }
-  resolve(path: string): string {
-    return path;
-  }
   open(path: string, options: { create?: 'excl' | 'maybe'; readOnly?: boolean }): StoredFile {
     if (this.files.has(path)) {
       if (options.create === 'excl') throw new SystemError('EEXIST');
