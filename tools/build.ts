@@ -13,8 +13,7 @@ const root = path.resolve(import.meta.dirname, '..');
 
 export async function buildAll(): Promise<void> {
   const mains = path.join(root, 'src/node/main');
-  const dist = path.join(root, 'dist');
-  fs.rmSync(dist, { recursive: true, force: true });
+  const dist = path.join(root, `dist.${process.pid}`);
   const programs = fs.readdirSync(mains).filter((f) => f.endsWith('.ts') && !f.endsWith('.test.ts'));
   await Promise.all(
     programs.map((file) =>
@@ -36,6 +35,9 @@ export async function buildAll(): Promise<void> {
   fs.mkdirSync(path.join(dist, 'share'));
   const schema = JSON.stringify(schemaJson(openVswitchSchema), null, 2);
   fs.writeFileSync(path.join(dist, 'share/vswitch.ovsschema'), `${schema}\n`);
+  // All or nothing: a build that fails leaves the last one in place.
+  fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+  fs.renameSync(dist, path.join(root, 'dist'));
 }
 
 if (import.meta.main) await buildAll();
