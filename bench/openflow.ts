@@ -1,6 +1,6 @@
 /** Flow tables over OpenFlow: filling and dumping one of 100 000 flows with each side's own ovs-ofctl. */
 import fs from 'node:fs';
-import { Daemons } from './daemons.ts';
+import { Daemons } from '../test/support/daemons.ts';
 import { type BenchOptions, paired, type Row } from './row.ts';
 
 function flowsFile(dir: string, n: number): string {

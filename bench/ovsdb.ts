@@ -1,7 +1,7 @@
 /** Transactions a second of the database server, over its Unix socket, from this process. */
 import net from 'node:net';
 import { JsonStreamParser } from '../src/jsonrpc/json-stream.ts';
-import { Daemons } from './daemons.ts';
+import { Daemons } from '../test/support/daemons.ts';
 import { type BenchOptions, paired, type Row } from './row.ts';
 
 /** A client that keeps `window` inserts under way until `total` are answered; the rate in 1/s. */

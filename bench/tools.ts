@@ -1,7 +1,7 @@
 /** How long the command-line tools take: wall time of whole processes. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { Daemons, program } from './daemons.ts';
+import { Daemons, program } from '../test/support/daemons.ts';
 import { type BenchOptions, median, paired, type Row } from './row.ts';
 
 const RUNS = 21;
