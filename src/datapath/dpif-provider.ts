@@ -42,16 +42,25 @@ export type DpifOp =
   | { readonly kind: 'flow_del'; readonly ufid: Ufid }
   | {
       readonly kind: 'execute';
-      readonly packet: Uint8Array /** metadata words (in_port, marks, tunnel, ct) are taken from here */;
+      readonly packet: Uint8Array;
+      /** Metadata words (in_port, marks, tunnel, ct) are taken from here. */
       readonly key: Flow;
       readonly actions: readonly OdpAction[];
       readonly mtu: number;
+      /** From the upcall that brought the packet. */
+      readonly offload?: PacketOffload | undefined;
     };
 
 /** Outcome of one operation: a positive errno or 0, and for `flow_del` the flow's last statistics. */
 export interface DpifResult {
   readonly errno: number;
   readonly stats?: FlowStats;
+}
+
+/** For a packet that its sender left to the switch to cut into segments: opaque to the receiver of the upcall. */
+export interface PacketOffload {
+  readonly offload: number;
+  readonly checksum: number;
 }
 
 export interface DpifUpcall {
@@ -67,6 +76,8 @@ export interface DpifUpcall {
   readonly actions: readonly OdpAction[] | undefined;
   /** For `miss` in a datapath that waits for the answer: the packet itself is executed by the receiver. */
   readonly ufid: Ufid | undefined;
+  /** To hand back with `execute`; undefined for complete frames. */
+  readonly offload?: PacketOffload | undefined;
 }
 
 export interface DpifPort {
@@ -84,6 +95,24 @@ export interface DpifStats {
   readonly masksHit: number;
   readonly masks: number;
   readonly cacheHits: number;
+}
+
+/** A meter as OFPMC_ADD describes it. */
+export interface MeterConfig {
+  /** Rates are kilobits or packets a second. */
+  readonly unit: 'kbps' | 'pktps';
+  /** `burst` in the unit's kilobits or packets; 0 for none given. */
+  readonly bands: readonly {
+    readonly type: 'drop' | 'dscp_remark';
+    readonly rate: number;
+    readonly burst: number;
+  }[];
+}
+
+export interface MeterStats {
+  readonly packetsIn: number;
+  readonly bytesIn: number;
+  readonly bands: readonly { readonly packets: number; readonly bytes: number }[];
 }
 
 export interface Dpif {
@@ -107,6 +136,14 @@ export interface Dpif {
   stats(): DpifStats;
   /** Exactly one receiver; upcalls come in batches. A receiver answers a miss by `flow_put` and `execute`. */
   setUpcallReceiver(receiver: ((upcalls: readonly DpifUpcall[]) => void) | undefined): void;
+  /** The device type to open for a port of Interface:type `type`, e.g. 'tap' for 'internal'. */
+  portOpenType(type: string): string;
+  /** Makes or replaces a meter. @throws SystemError EFBIG, EINVAL */
+  meterSet(id: number, config: MeterConfig): void;
+  /** A meter's counters; undefined if there is no such meter. */
+  meterGet(id: number): MeterStats | undefined;
+  /** Deletes it and returns its last counters. */
+  meterDel(id: number): MeterStats | undefined;
   /** Options of the Open_vSwitch table's other_config that concern the datapath. */
   configure(options: ReadonlyMap<string, string>): void;
   close(): void;

@@ -1,0 +1,530 @@
+/**
+ * Runs programs over packets: the inner interpreter of the userspace datapath.
+ *
+ * The loop over operations is outside and the loop over packets inside, so that an operation is decoded once a batch.
+ * Frames for output are only queued, by reference; {@link Executor.flush} sends them. Rare operations live in
+ * functions of their own, which keeps the interpreter small enough for the optimising compiler.
+ * C counterpart: dp_execute_cb of lib/dpif-netdev.c, lib/odp-execute.c.
+ */
+import { coverage } from '../../base/coverage.ts';
+import type { OdpAction } from '../../odp/action.ts';
+import { BATCH_SIZE, type NetdevIo, type PacketArena, type PacketBatch } from '../netdev-provider.ts';
+import { finish, mix } from './hash.ts';
+import { K, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS } from './key.ts';
+import type { Meters } from './meters.ts';
+import {
+  decTtl,
+  moveStart,
+  popMpls,
+  popVlan,
+  pushMpls,
+  pushVlan,
+  setArp,
+  setEth,
+  setIcmp,
+  setIpv4,
+  setIpv6,
+  setMpls,
+  setNd,
+  setPorts,
+} from './modify.ts';
+import { finishChecksum, Segmenter } from './offload.ts';
+import { OP, type Program } from './program.ts';
+import { MAX_DEPTH, PacketWork } from './work.ts';
+
+/** A port as the executor sees it. */
+export interface OutputPort {
+  readonly io: NetdevIo | undefined;
+  /** Frames wait for a flush. */
+  queued: boolean;
+}
+
+/** What the datapath does for the executor. */
+export interface ExecutorHost {
+  /** Looks up and runs packets anew; their keys hold the metadata. */
+  recirculate(work: PacketWork): void;
+  /** Sends packet `i`, of which at most `maxLength` bytes matter, to the receiver of upcalls. */
+  userspace(
+    work: PacketWork,
+    i: number,
+    maxLength: number,
+    action: Extract<OdpAction, { kind: 'userspace' }>,
+    program: Program,
+  ): void;
+  /** Tracks the packets' connections; keeps those that go on in front of the list, returns how many. */
+  conntrack(
+    work: PacketWork,
+    list: Int32Array,
+    base: number,
+    n: number,
+    action: Extract<OdpAction, { kind: 'ct' }>,
+  ): number;
+  /** The port a bond's member for a hash. */
+  bondPort(bondId: number, hash: number): number;
+  now(): number;
+  random(): number;
+}
+
+const dropMeter = coverage('datapath_drop_meter');
+const dropInvalidPort = coverage('datapath_drop_invalid_port');
+const dropRecirc = coverage('datapath_drop_recirc_error');
+const dropExplicit = coverage('drop_action_of_pipeline');
+
+const NO_LIMIT = 0x7fff_ffff;
+
+export class Executor {
+  /** By datapath port number. */
+  readonly ports: (OutputPort | undefined)[] = [];
+  readonly #arena: PacketArena;
+  readonly #host: ExecutorHost;
+  readonly #meters: Meters;
+  readonly #works: PacketWork[] = [];
+  readonly #segmenter: Segmenter;
+  /** Ports with frames that wait for a flush. */
+  readonly #queued: OutputPort[] = [];
+
+  constructor(arena: PacketArena, meters: Meters, host: ExecutorHost) {
+    this.#arena = arena;
+    this.#meters = meters;
+    this.#host = host;
+    this.#segmenter = new Segmenter(arena);
+  }
+
+  /** Sends everything that is queued; the packets' memory is free afterwards. */
+  flush(): void {
+    const queued = this.#queued;
+    for (let i = 0; i < queued.length; i++) {
+      const port = queued[i]!;
+      port.queued = false;
+      port.io?.flush();
+    }
+    queued.length = 0;
+  }
+
+  /**
+   * Runs `program` from word `pc` for the `n` packets of `work` whose indexes stand in `list` from `base`. May reorder
+   * and shorten the list.
+   */
+  run(program: Program, pc: number, work: PacketWork, list: Int32Array, base: number, n: number): void {
+    const { code } = program;
+    const arena = this.#arena;
+    const { batch } = work;
+    let limit = NO_LIMIT;
+    while (n > 0) {
+      switch (code[pc]) {
+        case OP.END:
+          return;
+        case OP.OUTPUT: {
+          const port = this.ports[code[pc + 1]!];
+          pc += 2;
+          if (port?.io === undefined) {
+            dropInvalidPort.add(n);
+          } else {
+            if (!port.queued) {
+              port.queued = true;
+              this.#queued.push(port);
+            }
+            const { io } = port;
+            if (limit !== NO_LIMIT || !io.takesOffloads)
+              this.#outputWithCare(io, batch, list, base, n, limit);
+            else for (let k = 0; k < n; k++) io.transmit(batch, list[base + k]!);
+          }
+          limit = NO_LIMIT;
+          break;
+        }
+        case OP.FLUSH:
+          this.flush();
+          pc++;
+          break;
+        case OP.SET_ETH:
+          for (let k = 0; k < n; k++) setEth(arena, batch.offset[list[base + k]!]!, code, pc + 1);
+          pc += 7;
+          break;
+        case OP.SET_IPV4:
+          for (let k = 0; k < n; k++) setIpv4(arena, batch, list[base + k]!, code, pc + 1);
+          pc += 7;
+          break;
+        case OP.SET_IPV6:
+          for (let k = 0; k < n; k++) setIpv6(arena, batch, list[base + k]!, code, pc + 1);
+          pc += 21;
+          break;
+        case OP.SET_PORTS:
+          for (let k = 0; k < n; k++) setPorts(arena, batch, list[base + k]!, code, pc + 1);
+          pc += 3;
+          break;
+        case OP.SET_ICMP:
+          for (let k = 0; k < n; k++) setIcmp(arena, batch, list[base + k]!, code, pc + 1);
+          pc += 5;
+          break;
+        case OP.SET_ARP:
+          for (let k = 0; k < n; k++) setArp(arena, batch, list[base + k]!, code, pc + 1);
+          pc += 15;
+          break;
+        case OP.SET_ND:
+          for (let k = 0; k < n; k++) setNd(arena, batch, list[base + k]!, code, pc + 1);
+          pc += 19;
+          break;
+        case OP.SET_MPLS:
+          for (let k = 0; k < n; k++) setMpls(arena, batch, list[base + k]!, code[pc + 1]!, code[pc + 2]!);
+          pc += 3;
+          break;
+        case OP.SET_METADATA:
+          for (let k = 0; k < n; k++)
+            setMetadata(work, list[base + k]!, code[pc + 1]!, code[pc + 2]!, code[pc + 3]!);
+          pc += 4;
+          break;
+        case OP.PUSH_VLAN:
+          for (let k = 0; k < n; k++)
+            pushVlan(arena.u16, batch, list[base + k]!, code[pc + 1]!, code[pc + 2]!);
+          pc += 3;
+          break;
+        case OP.POP_VLAN:
+          for (let k = 0; k < n; k++) popVlan(arena.u16, batch, list[base + k]!);
+          pc++;
+          break;
+        case OP.PUSH_MPLS:
+          for (let k = 0; k < n; k++) pushMpls(arena, batch, list[base + k]!, code[pc + 1]!, code[pc + 2]!);
+          pc += 3;
+          break;
+        case OP.POP_MPLS:
+          for (let k = 0; k < n; k++) popMpls(arena, batch, list[base + k]!, code[pc + 1]!);
+          pc += 2;
+          break;
+        case OP.PUSH_ETH:
+          for (let k = 0; k < n; k++) this.#pushEth(work, list[base + k]!, code, pc + 1);
+          pc += 4;
+          break;
+        case OP.POP_ETH:
+          for (let k = 0; k < n; k++) this.#popEth(work, list[base + k]!);
+          pc++;
+          break;
+        case OP.RECIRC:
+          this.#recirculate(work, list, base, n, code[pc + 1]!, code[pc + 2] !== 0);
+          pc += 3;
+          break;
+        case OP.HASH:
+          for (let k = 0; k < n; k++) {
+            const i = list[base + k]!;
+            const hash = l4Hash(work.keys, i * KEY_STRIDE, code[pc + 2]!, code[pc + 1] === 1);
+            setMetadata(work, i, K.DP_HASH, hash, -1);
+          }
+          pc += 3;
+          break;
+        case OP.SAMPLE:
+          this.#sample(program, pc, work, list, base, n);
+          pc += 4 + code[pc + 3]!;
+          break;
+        case OP.CLONE:
+          this.#nested(program, pc + 3, work, list, base, n, code[pc + 1] !== 0);
+          pc += 3 + code[pc + 2]!;
+          break;
+        case OP.CHECK_PKT_LEN:
+          this.#checkPacketLength(program, pc, work, list, base, n);
+          pc += 5 + code[pc + 3]! + code[pc + 4]!;
+          break;
+        case OP.TRUNC:
+          limit = code[pc + 1]!;
+          pc += 2;
+          break;
+        case OP.METER: {
+          const kept = this.#meters.run(code[pc + 1]!, batch, list, base, n, this.#host.now());
+          dropMeter.add(n - kept);
+          n = kept;
+          pc += 2;
+          break;
+        }
+        case OP.USERSPACE: {
+          const action = program.userspace[code[pc + 1]!]!;
+          for (let k = 0; k < n; k++) this.#host.userspace(work, list[base + k]!, limit, action, program);
+          limit = NO_LIMIT;
+          pc += 2;
+          break;
+        }
+        case OP.DROP:
+          dropExplicit.add(n);
+          return;
+        case OP.LB_OUTPUT:
+          this.#bondOutput(work, list, base, n, code[pc + 1]!);
+          pc += 2;
+          break;
+        case OP.CT:
+          n = this.#host.conntrack(work, list, base, n, program.ct[code[pc + 1]!]!);
+          pc += 2;
+          break;
+        case OP.CT_CLEAR:
+          for (let k = 0; k < n; k++) clearConntrack(work, list[base + k]!);
+          pc++;
+          break;
+        case OP.PUSH_NSH:
+          for (let k = 0; k < n; k++) this.#pushNsh(work, list[base + k]!, program.headers[code[pc + 1]!]!);
+          pc += 2;
+          break;
+        case OP.POP_NSH:
+          for (let k = 0; k < n; k++) this.#popNsh(work, list[base + k]!);
+          pc++;
+          break;
+        case OP.DEC_TTL:
+          n = this.#decTtl(program, pc + 2, work, list, base, n);
+          pc += 2 + code[pc + 1]!;
+          break;
+        default:
+          throw new Error(`operation ${code[pc]} at word ${pc}`);
+      }
+    }
+  }
+
+  /** Outputs that need the packets shortened, or their checksums and segments finished. */
+  #outputWithCare(
+    io: NetdevIo,
+    batch: PacketBatch,
+    list: Int32Array,
+    base: number,
+    n: number,
+    limit: number,
+  ): void {
+    for (let k = 0; k < n; k++) {
+      const i = list[base + k]!;
+      if (batch.offload[i] !== 0 && (!io.takesOffloads || batch.length[i]! > limit)) {
+        // Frames queued elsewhere still say that their checksum is to be done.
+        this.flush();
+        finishChecksum(this.#arena, batch, i);
+        if (batch.offload[i] !== 0 && limit === NO_LIMIT) {
+          this.#segmenter.segment(batch, i, (segments) => {
+            for (let s = 0; s < segments.count; s++) io.transmit(segments, s);
+            io.flush();
+          });
+          continue;
+        }
+      }
+      const length = batch.length[i]!;
+      const offload = batch.offload[i]!;
+      if (length > limit) {
+        batch.length[i] = limit;
+        batch.offload[i] = 0;
+      }
+      io.transmit(batch, i);
+      batch.length[i] = length;
+      batch.offload[i] = offload;
+    }
+    // A flush above forgot that this port has frames waiting.
+    io.flush();
+  }
+
+  /** Another batch, a level deeper than `work`; undefined if that is too deep. */
+  #deeper(work: PacketWork): PacketWork | undefined {
+    const depth = work.depth + 1;
+    if (depth > MAX_DEPTH) return undefined;
+    this.#works[depth] ??= new PacketWork(depth);
+    const deeper = this.#works[depth];
+    deeper.clear();
+    return deeper;
+  }
+
+  #recirculate(
+    work: PacketWork,
+    list: Int32Array,
+    base: number,
+    n: number,
+    recircId: number,
+    copy: boolean,
+  ): void {
+    const deeper = this.#deeper(work);
+    if (!deeper) {
+      dropRecirc.add(n);
+      return;
+    }
+    for (let k = 0; k < n; k++) {
+      deeper.add(this.#arena, work, list[base + k]!, copy);
+      deeper.keys[k * KEY_STRIDE + K.RECIRC_ID] = recircId;
+    }
+    this.#host.recirculate(deeper);
+    if (copy) this.flush();
+  }
+
+  /** Runs the body at `pc` for packets of a list, or for copies of them. */
+  #nested(
+    program: Program,
+    pc: number,
+    work: PacketWork,
+    list: Int32Array,
+    base: number,
+    n: number,
+    copy: boolean,
+  ): void {
+    if (n === 0) return;
+    const deeper = this.#deeper(work);
+    if (!deeper) {
+      dropRecirc.add(n);
+      return;
+    }
+    for (let k = 0; k < n; k++) deeper.add(this.#arena, work, list[base + k]!, copy);
+    this.run(program, pc, deeper, deeper.all, 0, n);
+    if (copy) this.flush();
+  }
+
+  #sample(program: Program, pc: number, work: PacketWork, list: Int32Array, base: number, n: number): void {
+    const probability = program.code[pc + 1]! >>> 0;
+    const chosen = new Int32Array(BATCH_SIZE);
+    let count = 0;
+    for (let k = 0; k < n; k++) {
+      if (probability === 0xffff_ffff || this.#host.random() >>> 0 < probability)
+        chosen[count++] = list[base + k]!;
+    }
+    this.#nested(program, pc + 4, work, chosen, 0, count, program.code[pc + 2] !== 0);
+  }
+
+  #checkPacketLength(
+    program: Program,
+    pc: number,
+    work: PacketWork,
+    list: Int32Array,
+    base: number,
+    n: number,
+  ): void {
+    const { code } = program;
+    const limit = code[pc + 1]!;
+    const copy = code[pc + 2] !== 0;
+    const larger = new Int32Array(BATCH_SIZE);
+    const rest = new Int32Array(BATCH_SIZE);
+    let largerCount = 0;
+    let restCount = 0;
+    for (let k = 0; k < n; k++) {
+      const i = list[base + k]!;
+      if (work.batch.length[i]! > limit) larger[largerCount++] = i;
+      else rest[restCount++] = i;
+    }
+    this.#nested(program, pc + 5, work, larger, 0, largerCount, copy);
+    this.#nested(program, pc + 5 + code[pc + 3]!, work, rest, 0, restCount, copy);
+  }
+
+  #decTtl(
+    program: Program,
+    body: number,
+    work: PacketWork,
+    list: Int32Array,
+    base: number,
+    n: number,
+  ): number {
+    const expired = new Int32Array(BATCH_SIZE);
+    let expiredCount = 0;
+    let kept = 0;
+    for (let k = 0; k < n; k++) {
+      const i = list[base + k]!;
+      if (decTtl(this.#arena, work.batch, i)) list[base + kept++] = i;
+      else expired[expiredCount++] = i;
+    }
+    this.#nested(program, body, work, expired, 0, expiredCount, false);
+    return kept;
+  }
+
+  #bondOutput(work: PacketWork, list: Int32Array, base: number, n: number, bondId: number): void {
+    for (let k = 0; k < n; k++) {
+      const i = list[base + k]!;
+      const hash = work.keys[i * KEY_STRIDE + K.DP_HASH]! || l4Hash(work.keys, i * KEY_STRIDE, 0, false);
+      const port = this.ports[this.#host.bondPort(bondId, hash)];
+      if (port?.io === undefined) {
+        dropInvalidPort.add(1);
+        continue;
+      }
+      if (!port.queued) {
+        port.queued = true;
+        this.#queued.push(port);
+      }
+      if (port.io.takesOffloads) port.io.transmit(work.batch, i);
+      else this.#outputWithCare(port.io, work.batch, list, base + k, 1, NO_LIMIT);
+    }
+  }
+
+  #pushEth(work: PacketWork, i: number, code: Int32Array, a: number): void {
+    const { u16 } = this.#arena;
+    const { batch } = work;
+    const type = work.keys[i * KEY_STRIDE + K.PACKET_TYPE]! & 0xffff;
+    moveStart(batch, i, -14);
+    const h = batch.offset[i]! >> 1;
+    const rest = code[a + 2]!;
+    u16[h] = rest;
+    u16[h + 1] = code[a]!;
+    u16[h + 2] = code[a]! >>> 16;
+    u16[h + 3] = code[a + 1]!;
+    u16[h + 4] = code[a + 1]! >>> 16;
+    u16[h + 5] = rest >>> 16;
+    u16[h + 6] = ((type & 0xff) << 8) | (type >> 8);
+    setMetadata(work, i, K.PACKET_TYPE, 0, -1);
+  }
+
+  #popEth(work: PacketWork, i: number): void {
+    const { u16 } = this.#arena;
+    const { batch } = work;
+    const type = u16[(batch.offset[i]! >> 1) + 6]!;
+    moveStart(batch, i, 14);
+    // Namespace 1 of packet_type: the number is an ethertype.
+    setMetadata(work, i, K.PACKET_TYPE, 0x10000 | ((type & 0xff) << 8) | (type >> 8), -1);
+  }
+
+  #pushNsh(work: PacketWork, i: number, header: Uint8Array): void {
+    const { batch, keys } = work;
+    const packetType = keys[i * KEY_STRIDE + K.PACKET_TYPE]!;
+    moveStart(batch, i, -header.length);
+    const at = batch.offset[i]!;
+    this.#arena.u8.set(header, at);
+    const next = NSH_NEXT_PROTOCOL.get(packetType);
+    if (next !== undefined) this.#arena.u8[at + 3] = next;
+    setMetadata(work, i, K.PACKET_TYPE, PACKET_TYPE_NSH, -1);
+  }
+
+  #popNsh(work: PacketWork, i: number): void {
+    const { u8 } = this.#arena;
+    const { batch } = work;
+    const at = batch.offset[i]!;
+    const bytes = (u8[at + 1]! & 0x3f) * 4;
+    const inner = [...NSH_NEXT_PROTOCOL].find(([, next]) => next === u8[at + 3]);
+    if (!inner || bytes < 8 || bytes > batch.length[i]!) return;
+    moveStart(batch, i, bytes);
+    setMetadata(work, i, K.PACKET_TYPE, inner[0], -1);
+  }
+}
+
+const PACKET_TYPE_NSH = 0x1894f;
+/** NSH's next protocol of each packet_type. */
+const NSH_NEXT_PROTOCOL: ReadonlyMap<number, number> = new Map([
+  [0x10800, 1],
+  [0x186dd, 2],
+  [0, 3],
+  [PACKET_TYPE_NSH, 4],
+]);
+
+/** Changes a metadata word of a packet's key. */
+export function setMetadata(work: PacketWork, i: number, word: number, value: number, mask: number): void {
+  const at = i * KEY_STRIDE + word;
+  work.keys[at] = (work.keys[at]! & ~mask) | (value & mask);
+  if (word >= work.live[i]!) work.live[i] = word < KEY_WIDE ? KEY_WIDE : KEY_WORDS;
+}
+
+function clearConntrack(work: PacketWork, i: number): void {
+  if (work.live[i] === KEY_PLAIN) return;
+  const row = i * KEY_STRIDE;
+  work.keys[row + K.CT] = 0;
+  work.keys[row + K.CT_MARK] = 0;
+  for (let k = 0; k < 4; k++) work.keys[row + K.CT_LABEL + k] = 0;
+}
+
+/** A hash of the 5-tuple, the same in both directions if `symmetric`. */
+function l4Hash(keys: Int32Array, ko: number, basis: number, symmetric: boolean): number {
+  let tp = keys[ko + K.TP]!;
+  let src = keys[ko + K.NW_SRC]!;
+  let dst = keys[ko + K.NW_DST]!;
+  for (let i = 0; i < 4; i++) {
+    src ^= keys[ko + K.IPV6_SRC + i]!;
+    dst ^= keys[ko + K.IPV6_DST + i]!;
+  }
+  let hash = basis;
+  if (symmetric) {
+    tp = (tp & 0xffff) ^ (tp >>> 16);
+    hash = mix(hash, src ^ dst);
+  } else {
+    hash = mix(mix(hash, src), dst);
+  }
+  hash = mix(mix(hash, keys[ko + K.NW]! & 0xff), tp);
+  // 0 says that there is no hash.
+  return finish(hash, 16) || 1;
+}
