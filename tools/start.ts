@@ -4,7 +4,7 @@
  * Builds the programs, creates a database, starts ovsdb-server and ovs-vswitchd in a private run directory,
  * adds a bridge with two hosts, pings across it, shows the tables that the ping left, says what to type next,
  * and serves until Ctrl-C. As root the hosts are network namespaces on veth pairs; otherwise they live in this
- * process, on dummy devices. `--once` ends after the ping (for tests).
+ * process, on dummy devices (as with `--dummy`). `--once` ends after the ping (for tests).
  *
  * Everything it makes is its own and is removed at the end: processes by their ids, namespaces by their names,
  * the directory by its path.
@@ -18,6 +18,7 @@ import { DummyHosts, type Hosts, NamespaceHosts, namespacesWork } from './start-
 
 const root = path.resolve(import.meta.dirname, '..');
 const once = process.argv.includes('--once');
+const dummy = process.argv.includes('--dummy');
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-ts-'));
 const env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir };
 const BRIDGE = 'br0';
@@ -89,16 +90,18 @@ process.on('SIGINT', () => void stop(0));
 process.on('SIGTERM', () => void stop(0));
 
 async function main(): Promise<void> {
-  step('building the programs');
-  await buildAll();
+  if (!process.argv.includes('--no-build')) {
+    step('building the programs');
+    await buildAll();
+  }
 
   step(`creating the database and starting ovsdb-server in ${dir}`);
   tool('ovsdb-tool', 'create', path.join(dir, 'conf.db'), path.join(root, 'dist/share/vswitch.ovsschema'));
   await startDaemon('ovsdb-server', `--remote=punix:${dir}/db.sock`, path.join(dir, 'conf.db'));
   tool('ovs-vsctl', '--no-wait', 'init');
 
-  const real = namespacesWork();
-  step(`starting ovs-vswitchd (${real ? 'userspace datapath on veth pairs' : 'no root: dummy devices'})`);
+  const real = !dummy && namespacesWork();
+  step(`starting ovs-vswitchd (${real ? 'userspace datapath on veth pairs' : 'dummy devices'})`);
   await startDaemon('ovs-vswitchd', ...(real ? [] : ['--enable-dummy', '--disable-system']));
 
   step(`adding bridge ${BRIDGE} with two hosts`);
