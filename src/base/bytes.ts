@@ -98,6 +98,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Makes room for `n` bytes and returns where they start. Replaces buffer and view: call it before using them. */
   #room(n: number): number {
     const at = this.#length;
     const need = at + n;
@@ -113,27 +114,33 @@ export class ByteWriter {
   }
 
   u8(v: number): this {
-    this.#view.setUint8(this.#room(1), v);
+    const at = this.#room(1);
+    this.#view.setUint8(at, v);
     return this;
   }
   u16(v: number): this {
-    this.#view.setUint16(this.#room(2), v);
+    const at = this.#room(2);
+    this.#view.setUint16(at, v);
     return this;
   }
   u32(v: number): this {
-    this.#view.setUint32(this.#room(4), v);
+    const at = this.#room(4);
+    this.#view.setUint32(at, v);
     return this;
   }
   u64(v: bigint): this {
-    this.#view.setBigUint64(this.#room(8), v);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, v);
     return this;
   }
   zero(n: number): this {
-    this.#buffer.fill(0, this.#room(n), this.#length);
+    const at = this.#room(n);
+    this.#buffer.fill(0, at, at + n);
     return this;
   }
   put(bytes: Uint8Array): this {
-    this.#buffer.set(bytes, this.#room(bytes.length));
+    const at = this.#room(bytes.length);
+    this.#buffer.set(bytes, at);
     return this;
   }
   /** Zero bytes up to a multiple of `alignment` counted from `from`. */
