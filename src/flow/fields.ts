@@ -469,10 +469,8 @@ export function matchDefaultPacketType(match: Match): void {
 
 // --- which values a field can have ------------------------------------------------------------------------
 
-/** Whether a peer may send this value, which is `field.bytes` wide. */
-export function isFieldValueValid(field: Field, value: bigint): boolean {
-  if (field.bytes > 4) return true;
-  const v = Number(value);
+/** Whether a peer may send this value of a field of at most 32 bits. */
+export function isFieldValueValidU32(field: Field, v: number): boolean {
   switch (field.name) {
     case 'in_port_oxm':
     case 'actset_output':
@@ -481,6 +479,8 @@ export function isFieldValueValid(field: Field, value: bigint): boolean {
       return v <= 63;
     case 'nsh_mdtype':
       return v === 1 || v === 2;
+    case 'nw_tos':
+      return (v & 3) === 0;
     case 'in_port':
     case 'tun_erspan_idx':
     case 'tun_erspan_ver':
@@ -495,6 +495,10 @@ export function isFieldValueValid(field: Field, value: bigint): boolean {
       return v <= field.full >>> field.shift;
   }
 }
+
+/** Whether a peer may send this value, which is `field.bytes` wide. */
+export const isFieldValueValid = (field: Field, value: bigint): boolean =>
+  field.bytes > 4 || isFieldValueValidU32(field, Number(value));
 
 /** Whether a mask is one that the field can be matched under. */
 export const isFieldMaskValid = (field: Field, mask: bigint): boolean =>
