@@ -57,10 +57,13 @@ export class MiniMatch {
   mask: MiniMask;
   /** The value of each of the mask's words, as signed integers, 0 outside of the mask's bits. */
   readonly values: readonly number[];
+  /** Which tunnel option lies where, for a match on any. */
+  readonly tun: Match['tun'];
 
-  constructor(mask: MiniMask, values: readonly number[]) {
+  constructor(mask: MiniMask, values: readonly number[], tun?: Match['tun']) {
     this.mask = mask;
     this.values = values;
+    this.tun = tun;
   }
 
   equals(other: MiniMatch): boolean {
@@ -141,15 +144,16 @@ export function miniMatchOf(match: Match): MiniMatch {
   const mask = miniMaskOf(match.mask);
   const values: number[] = [];
   for (let i = 0; i < mask.words.length; i++) values.push(match.flow[mask.words[i]!]! & mask.bits[i]!);
-  return new MiniMatch(mask, values);
+  return new MiniMatch(mask, values, match.tun);
 }
 
 /** The match of every packet. */
 export const CATCH_ALL: MiniMatch = new MiniMatch(new MiniMask(new Uint8Array(0), new Int32Array(0)), []);
 
-/** @returns the match as full rows. The VLAN TPID, which matches do not hold, follows from the tag as in a parsed match. */
+/** @returns the match as full rows */
 export function expandMatch(mini: MiniMatch): Match {
-  const match = { flow: newFlow(), mask: newFlow() };
+  const match: Match = { flow: newFlow(), mask: newFlow() };
+  if (mini.tun) match.tun = mini.tun;
   const { words, bits } = mini.mask;
   for (let i = 0; i < words.length; i++) {
     match.mask[words[i]!] = bits[i]!;
@@ -186,12 +190,10 @@ export function finish(hash: number): number {
  * so that a packet that differs in its metadata does not get its ports un-wildcarded.
  */
 export const STAGES = 4;
-export const STAGE_OF_WORD: Uint8Array = new Uint8Array(FLOW_WORDS);
-{
-  STAGE_OF_WORD.fill(1, F.DL_DST, F.NW_SRC);
-  STAGE_OF_WORD.fill(2, F.NW_SRC, F.ND_TARGET);
-  STAGE_OF_WORD.fill(3, F.ND_TARGET);
+export const STAGE_OF_WORD: Uint8Array = new Uint8Array(FLOW_WORDS)
+  .fill(1, F.DL_DST, F.NW_SRC)
+  .fill(2, F.NW_SRC, F.ND_TARGET)
+  .fill(3, F.ND_TARGET)
   // Connection tracking's original tuple is part of the headers that it describes.
-  STAGE_OF_WORD.fill(2, F.CT_NW_SRC, F.CT_NW_PROTO);
-  STAGE_OF_WORD.fill(3, F.CT_TP_SRC, F.CONJ_ID);
-}
+  .fill(2, F.CT_NW_SRC, F.CT_NW_PROTO)
+  .fill(3, F.CT_TP_SRC, F.CONJ_ID);

@@ -33,15 +33,14 @@ export class Group implements GroupDesc {
     this.bucketCounters = desc.buckets.map(() => ({ packets: 0, bytes: 0 }));
   }
 
-  /** Counts packets that went into the bucket with that index, or (undefined) into every one of them. */
-  credit(bucket: number | undefined, packets: number, bytes: number): void {
+  /** Counts packets that went into one bucket, or (undefined) into all of them. */
+  credit(bucket: Bucket | undefined, packets: number, bytes: number): void {
     this.packets += packets;
     this.bytes += bytes;
-    for (const c of bucket === undefined
-      ? this.bucketCounters
-      : this.bucketCounters.slice(bucket, bucket + 1)) {
-      c.packets += packets;
-      c.bytes += bytes;
+    for (let i = 0; i < this.buckets.length; i++) {
+      if (bucket !== undefined && this.buckets[i] !== bucket) continue;
+      this.bucketCounters[i]!.packets += packets;
+      this.bucketCounters[i]!.bytes += bytes;
     }
   }
 
@@ -54,7 +53,7 @@ export class Group implements GroupDesc {
       packetCount: BigInt(this.packets),
       byteCount: BigInt(this.bytes),
       durationSec: Math.floor(age / 1000),
-      durationNsec: Math.floor((age % 1000) * 1_000_000),
+      durationNsec: Math.floor(age % 1000) * 1_000_000,
       buckets: this.bucketCounters.map((c) => ({
         packetCount: BigInt(c.packets),
         byteCount: BigInt(c.bytes),

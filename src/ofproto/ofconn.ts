@@ -41,8 +41,10 @@ export interface OfConn {
   sendReply(body: OfpBody, xid: number, more?: boolean): void;
   /** Answers a request with an error that carries its first 64 bytes. */
   sendError(error: OfpErrorName, request: Uint8Array): void;
-  /** Sends an asynchronous message, unless the peer is far behind. */
+  /** Sends an asynchronous message. */
   send(body: OfpBody): void;
+  /** Bytes queued for sending. */
+  readonly backlog: number;
   /** What handlers remember about the connection (flow monitors, bundles); see `handlers/`. */
   readonly attachments: Map<object, unknown>;
   /** Called when the connection ends. */

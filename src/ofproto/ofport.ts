@@ -15,6 +15,8 @@ export class Ofport {
   config = 0;
   /** PS bits. */
   state = 0;
+  /** Nothing that watches the port beyond its carrier (CFM, BFD, LACP) says that it cannot send. */
+  mayEnable = true;
 
   constructor(netdev: Netdev, ofpPort: number, createdMs: number) {
     this.netdev = netdev;
@@ -29,8 +31,13 @@ export class Ofport {
     const link = this.netdev.link();
     this.config = link.up ? this.config & ~PC.PORT_DOWN : this.config | PC.PORT_DOWN;
     this.state = link.carrier ? this.state & ~PS.LINK_DOWN : this.state | PS.LINK_DOWN;
-    // Nothing here knows of faults beyond the carrier: who does (CFM, BFD, LACP) clears the bit again.
-    this.state = link.carrier && !(this.state & PS.BLOCKED) ? this.state | PS.LIVE : this.state & ~PS.LIVE;
+    this.refreshLive();
+  }
+
+  /** Brings PS.LIVE up to date with the other bits and `mayEnable`. */
+  refreshLive(): void {
+    const live = this.mayEnable && !(this.config & PC.PORT_DOWN) && !(this.state & PS.LINK_DOWN);
+    this.state = live ? this.state | PS.LIVE : this.state & ~PS.LIVE;
   }
 
   /** As controllers see it. */

@@ -48,8 +48,14 @@ export class Rule extends ClsRule {
   usedMs: number;
   packets = 0;
   bytes = 0;
+  /** Places in the order of all changes that flow monitors may report. */
+  addSeqno = 0;
+  modifySeqno = 0;
   /** OFPRR_* once the rule is removed. */
   #removedReason: number = NOT_REMOVED;
+  /** The rule that took this one's place: it gets the statistics that come late. */
+  #successor: Rule | undefined = undefined;
+  #successorCounts = false;
   /** Neighbours among the rules with the same cookie; owned by the cookie index. */
   cookiePrev: Rule | undefined = undefined;
   cookieNext: Rule | undefined = undefined;
@@ -69,17 +75,25 @@ export class Rule extends ClsRule {
 
   /** Counts packets that the flow handled. `usedMs` is monotonic. */
   credit(packets: number, bytes: number, usedMs: number): void {
+    if (this.#successor) {
+      if (this.#successorCounts) this.#successor.credit(packets, bytes, usedMs);
+      else this.#successor.credit(0, 0, usedMs);
+      return;
+    }
     this.packets += packets;
     this.bytes += bytes;
     if (usedMs > this.usedMs) this.usedMs = usedMs;
   }
 
-  /** Takes over the statistics of the rule that this one replaces. */
-  inherit(old: Rule): void {
-    this.packets = old.packets;
-    this.bytes = old.bytes;
+  /** Takes the place of `old`: its statistics go on here, without its counts unless `keepCounts`. */
+  succeed(old: Rule, keepCounts: boolean): void {
+    if (keepCounts) {
+      this.packets = old.packets;
+      this.bytes = old.bytes;
+    }
     this.usedMs = old.usedMs;
-    this.createdMs = old.createdMs;
+    old.#successor = this;
+    old.#successorCounts = keepCounts;
   }
 
   /** Shortens the timeouts, as `fin_timeout` does; 0 leaves one alone. */
