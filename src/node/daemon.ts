@@ -54,6 +54,8 @@ export interface Daemon<Id extends string> {
   usage(program: string, host: NodeHost): string;
   /** Further lines of `--version`. */
   readonly versionLines?: string;
+  /** Goes on writing to standard output and error after it has detached. */
+  readonly keepsOutput?: boolean;
   /** Sets up everything; when it resolves the daemon serves, and `--detach` returns to the shell. */
   start(context: DaemonContext<Id>): Promise<void>;
 }
@@ -247,7 +249,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
   }
   if (process.env[ROLE] !== undefined) {
     if (!settings.noChdir) process.chdir('/');
-    detachStandardStreams();
+    if (!daemon.keepsOutput) detachStandardStreams();
     sink.closeConsole();
     forwardReady();
   }

@@ -59,7 +59,7 @@ const headerText = (magic: string, length: number, sha1: string): string =>
 let scratch = new Uint8Array(4096);
 
 /** The bytes of a record, valid until the next call. `text` is the JSON. */
-function composeRecord(magic: string, text: string): Uint8Array {
+export function composeRecord(magic: string, text: string): Uint8Array {
   const need = MAX_HEADER + text.length * 3 + 1;
   if (scratch.length < need) scratch = new Uint8Array(need * 2);
   let end = MAX_HEADER + encoder.encodeInto(text, scratch.subarray(MAX_HEADER)).written;
