@@ -2,9 +2,11 @@
  * What the handlers of OpenFlow messages know of a connection, and what the core tells all connections. The
  * implementations are in `connmgr/`; tests use fakes.
  */
+import type { Match, Match } from '../flow/layout.ts';
 import type { OfpErrorName } from '../openflow/errors.ts';
 import type {
   AsyncConfig,
+  Continuation,
   ControllerRole,
   FlowRemoved,
   Message,
@@ -51,15 +53,61 @@ export interface OfConn {
   readonly onClose: Set<() => void>;
 }
 
+/** A packet for the controllers, before each connection makes a message of it in its own format and length. */
+export interface PacketInEvent {
+  /** Only controllers with this id get it. */
+  readonly controllerId: number;
+  /** At most so many bytes of the packet; 0xffff for all. */
+  readonly maxLen: number;
+  readonly packet: Uint8Array;
+  /** OFPR_*, the nonstandard ones included. */
+  readonly reason: number;
+  readonly tableId: number;
+  /** Of the rule that sent it; all ones for none. */
+  readonly cookie: bigint;
+  /** in_port and other metadata fields. */
+  readonly metadata: Match;
+  readonly userdata: Uint8Array;
+  /** What resumes it, for a paused packet. */
+  readonly continuation: Continuation | undefined;
+}
+
+/** A packet for the controllers; each gets it in its own format, cut to its own length. */
+export interface PacketInEvent {
+  /** Only connections with this controller id get it. */
+  readonly controllerId: number;
+  /** As the action says; `reason` NO_MATCH goes by the connection's miss_send_len. */
+  readonly maxLen: number;
+  /** The whole packet. */
+  readonly packet: Uint8Array;
+  /** OFPR.* */
+  readonly reason: number;
+  readonly tableId: number;
+  /** All ones when there was no flow. */
+  readonly cookie: bigint;
+  readonly metadata: Match;
+  readonly userdata: Uint8Array;
+  /** Present for a packet that waits to be resumed. */
+  readonly continuation: Continuation | undefined;
+}
+
 /** All the connections of a bridge. */
 export interface Connections {
   all(): Iterable<OfConn>;
+  /** Whether a controller is connected. */
+  isAnyConnected(): boolean;
   /** Whether any controller would get a packet-in for a table miss. */
   wantsPacketInOnMiss(): boolean;
+  /** Whether a controller is connected: what a group bucket that watches the controller asks. */
+  isAnyConnected(): boolean;
+  /** Gives a packet to the controllers that want it, through their rate limits. */
+  sendPacketIn(event: PacketInEvent): void;
   /** @param source the connection whose request caused it, which hears about it in OpenFlow 1.5 only */
   sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort): void;
+  sendPacketIn(event: PacketInEvent): void;
   sendFlowRemoved(message: FlowRemoved): void;
   sendTableStatus(reason: number, desc: TableConfig): void;
+  /** Tells the other controllers of a request that `source` had carried out. */
   sendRequestForward(source: OfConn, request: Message<'group_mod'> | Message<'meter_mod'>): void;
   /** The tables were emptied behind the controllers' backs: fail-open puts its flows back. */
   flushed(): void;
@@ -68,8 +116,12 @@ export interface Connections {
 /** Of a bridge without connection manager. */
 export const NO_CONNECTIONS: Connections = {
   all: () => [],
+  isAnyConnected: () => false,
   wantsPacketInOnMiss: () => false,
+  isAnyConnected: () => false,
+  sendPacketIn: () => {},
   sendPortStatus: () => {},
+  sendPacketIn: () => {},
   sendFlowRemoved: () => {},
   sendTableStatus: () => {},
   sendRequestForward: () => {},

@@ -63,3 +63,20 @@ export interface OfprotoProvider {
   /** Forgets tracked connections. */
   ctFlush?(message: Message<'ct_flush'> | Message<'ct_flush_zone'>): void;
 }
+
+/** Of a bridge whose datapath side is being made. */
+export const NO_PROVIDER: OfprotoProvider = {
+  portAdd: () => {},
+  portDel: () => {},
+  portChanged: () => {},
+  ruleInserted: () => {},
+  ruleDeleted: () => {},
+  tablesChanged: () => {},
+  groupChanged: () => {},
+  groupDeleted: () => {},
+  meterSet: () => {},
+  meterDelete: () => {},
+  meterStats: () => ({ packetInCount: 0n, byteInCount: 0n, bands: [] }),
+  meterFeatures: { maxMeters: 0, bandTypes: 0, capabilities: 0, maxBands: 0, maxColor: 0 },
+  packetOut: () => {},
+};

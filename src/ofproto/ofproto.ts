@@ -14,6 +14,7 @@ import type { Loop, Runnable, Task } from '../base/loop.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import { expandMatch, miniMatchOf } from '../classifier/mini-match.ts';
 import type { Netdev } from '../datapath/netdev-provider.ts';
+import type { Field, FieldName } from '../flow/fields.ts';
 import type { Match } from '../flow/layout.ts';
 import { OFPP } from '../flow/ports.ts';
 import { TunTable } from '../flow/tun-metadata.ts';
@@ -38,7 +39,7 @@ import { type LearnedCookie, LearnedCookies } from './learned-cookies.ts';
 import { MeterTable, type MeterTableHost } from './meter-table.ts';
 import { type Connections, NO_CONNECTIONS, type OfConn } from './ofconn.ts';
 import { Ofport, sameDescription } from './ofport.ts';
-import type { OfprotoProvider } from './ofproto-provider.ts';
+import { NO_PROVIDER, type OfprotoProvider } from './ofproto-provider.ts';
 import { Ports } from './ports.ts';
 import type { Rule } from './rule.ts';
 import type { Table } from './table.ts';
@@ -75,7 +76,7 @@ export interface OfprotoOptions {
   readonly random: Random;
   /** One more than the highest number of a physical port. */
   readonly maxPorts?: number;
-  /** Makes the datapath side. It may keep the switch, but must not use it yet. */
+  /** Makes the datapath side, which may add flows already. */
   makeProvider(ofproto: Ofproto): OfprotoProvider;
 }
 
@@ -87,7 +88,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   readonly meters: MeterTable;
   readonly ports: Ports;
   readonly monitors: FlowMonitors;
-  readonly provider: OfprotoProvider;
+  provider: OfprotoProvider = NO_PROVIDER;
   /** Set by whoever makes the connection manager. */
   connections: Connections = NO_CONNECTIONS;
   /** 64 bits. */
@@ -103,6 +104,8 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   fragHandling: number = FRAG.NORMAL;
   /** Where tunnel options lie in flow keys (NXT_TLV_TABLE_MOD). */
   tunTable = new TunTable();
+  /** A field with the place that it has in this bridge's flow keys. */
+  readonly resolveField = (name: FieldName): Field => this.tunTable.resolve(name);
   /** Monotonic ms after which an unused bundle is discarded. */
   bundleIdleTimeoutMs = 10_000;
   readonly #loop: Loop;
@@ -121,8 +124,8 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     this.ports = new Ports(options.maxPorts ?? 0xff00);
     this.monitors = new FlowMonitors(this.flows);
     this.datapathId = randomDatapathId(options.random);
-    this.provider = options.makeProvider(this);
     this.meters = new MeterTable(this);
+    this.provider = options.makeProvider(this);
     this.#task = options.loop.task(this);
   }
 
