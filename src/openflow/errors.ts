@@ -212,8 +212,9 @@ export type OfpErrorName = keyof typeof TABLE;
 /** Any failure that is answered with an OpenFlow error message. */
 export class OfpError extends Error {
   readonly code: OfpErrorName;
-  constructor(code: OfpErrorName) {
-    super(code);
+  /** @param detail more about it, for logs */
+  constructor(code: OfpErrorName, detail?: string) {
+    super(detail === undefined ? code : `${code}: ${detail}`);
     this.name = 'OfpError';
     this.code = code;
   }
@@ -267,7 +268,8 @@ export const ofpErrorNames = (): OfpErrorName[] => Object.keys(TABLE) as OfpErro
 export const isOfpErrorName = (name: string): name is OfpErrorName => Object.hasOwn(TABLE, name);
 
 /** @returns undefined when that version has no way to say it */
-export const ofpErrorCode = (name: OfpErrorName, version: number): OfpErrorCode | undefined => load().get(name)?.[version];
+export const ofpErrorCode = (name: OfpErrorName, version: number): OfpErrorCode | undefined =>
+  load().get(name)?.[version];
 
 /** @returns undefined for a code that the version does not define */
 export function ofpErrorName(version: number, code: OfpErrorCode): OfpErrorName | undefined {

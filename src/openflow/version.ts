@@ -64,10 +64,9 @@ const NAMES: readonly (readonly [Protocols, string])[] = [
   [P.OF15_OXM, 'OXM-OpenFlow15'],
 ];
 
-/** Names of sets, longest first: what `-F` accepts and how sets are printed. */
+/** Names of sets: what `-F` accepts and how sets are printed. */
 const GROUP_NAMES: readonly (readonly [Protocols, string])[] = [
   [P.ANY, 'any'],
-  [P.NXM_OXM_ANY, 'NXM,OXM'],
   [P.OF10_STD_ANY, 'OpenFlow10'],
   [P.OF10_NXM_ANY, 'NXM'],
   [P.ANY_OXM, 'OXM'],
@@ -138,7 +137,73 @@ export function protocolsToString(protocols: Protocols): string {
   return parts.join(',');
 }
 
-const VERSION_NAMES: readonly string[] = ['', 'OpenFlow10', 'OpenFlow11', 'OpenFlow12', 'OpenFlow13', 'OpenFlow14', 'OpenFlow15'];
+const VERSION_NAMES: readonly string[] = [
+  '',
+  'OpenFlow10',
+  'OpenFlow11',
+  'OpenFlow12',
+  'OpenFlow13',
+  'OpenFlow14',
+  'OpenFlow15',
+];
 
 /** 'OpenFlow10' ... 'OpenFlow15'; undefined for others. */
 export const versionName = (version: OfpVersion): string | undefined => VERSION_NAMES[version] || undefined;
+
+/** A set of versions as text, e.g. '0x01, 0x04'. */
+export const formatVersions = (versions: VersionBitmap): string =>
+  versionList(versions)
+    .map((v) => `0x${v.toString(16).padStart(2, '0')}`)
+    .join(', ');
+
+/** A set of versions by their names, e.g. 'OpenFlow10, OpenFlow13'. */
+export const formatVersionNames = (versions: VersionBitmap): string =>
+  versionList(versions)
+    .map((v) => VERSION_NAMES[v] ?? '')
+    .join(', ');
+
+/** The members of a set, lowest first. */
+function versionList(versions: VersionBitmap): OfpVersion[] {
+  const list: OfpVersion[] = [];
+  for (let v = 0; v < 32; v++) if (versions & (1 << v)) list.push(v);
+  return list;
+}
+
+/** 'OpenFlow10' ... in any case; undefined for anything else. */
+export function parseVersion(name: string): OfpVersion | undefined {
+  const v = VERSION_NAMES.findIndex((n) => n !== '' && n.toLowerCase() === name.toLowerCase());
+  return v < 0 ? undefined : v;
+}
+
+/**
+ * Reads versions between commas or spaces (`-O`).
+ * @throws Error with C's text
+ */
+export function parseVersions(text: string): VersionBitmap {
+  let versions = 0;
+  for (const word of text.split(/[\s,]+/)) {
+    if (word === '') continue;
+    const v = parseVersion(word);
+    if (v === undefined) throw new Error(`Unknown OpenFlow version: "${word}"`);
+    versions |= 1 << v;
+  }
+  return versions;
+}
+
+/**
+ * Reads protocols between commas (`-F`).
+ * @throws Error with C's text
+ */
+export function parseProtocols(text: string): Protocols {
+  let protocols = 0;
+  for (const word of text.split(',')) {
+    if (word === '') continue;
+    const same = ([, name]: readonly [Protocols, string]): boolean =>
+      name.toLowerCase() === word.toLowerCase();
+    const found = NAMES.find(same) ?? GROUP_NAMES.find(same);
+    if (!found) throw new Error(`${word}: unknown flow protocol`);
+    protocols |= found[0];
+  }
+  if (protocols === 0) throw new Error(`${text}: no flow protocol specified`);
+  return protocols;
+}

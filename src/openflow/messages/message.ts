@@ -89,7 +89,14 @@ export const CAP = {
 } as const;
 
 /** Asynchronous message types, in the order of the columns of an {@link AsyncConfig}. */
-export const ASYNC_TYPES = ['packet_in', 'port_status', 'flow_removed', 'role_status', 'table_status', 'requestforward'] as const;
+export const ASYNC_TYPES = [
+  'packet_in',
+  'port_status',
+  'flow_removed',
+  'role_status',
+  'table_status',
+  'requestforward',
+] as const;
 export type AsyncType = (typeof ASYNC_TYPES)[number];
 
 /** Which reasons (bit N: reason N) of each message a controller wants, by its role. */
@@ -304,8 +311,8 @@ export interface GroupFeatures {
   readonly capabilities: number;
   /** By type. */
   readonly maxGroups: readonly number[];
-  /** Supported actions by type, as bits of OpenFlow 1.2 action types. */
-  readonly actions: readonly number[];
+  /** Names of the supported actions, by type. */
+  readonly actions: readonly ReadonlySet<string>[];
 }
 
 export type MeterBandType = 'drop' | 'dscp_remark';
@@ -408,7 +415,14 @@ export interface TableMod extends TableConfig {
 }
 
 /** Abstract instructions, as bits of a set. */
-export const INSTRUCTIONS = ['meter', 'apply_actions', 'clear_actions', 'write_actions', 'write_metadata', 'stat_trigger', 'goto_table'] as const;
+export const INSTRUCTIONS = [
+  'meter',
+  'apply_actions',
+  'clear_actions',
+  'write_actions',
+  'write_metadata',
+  'goto_table',
+] as const;
 
 export interface TableActionFeatures {
   /** Names of the actions that may appear. */
@@ -432,7 +446,7 @@ export interface TableFeatures {
   readonly metadataWrite: bigint;
   readonly maxEntries: number;
   readonly anyProperties: boolean;
-  readonly miss_config: TableMiss;
+  readonly missConfig: TableMiss;
   /** OpenFlow 1.4+ only. */
   readonly supportsEviction: boolean | undefined;
   readonly supportsVacancyEvents: boolean | undefined;
@@ -476,7 +490,8 @@ export type FlowUpdate =
       readonly actions: readonly OfpAct[];
     }
   | { readonly event: 'abbrev'; readonly xid: number }
-  | { readonly event: 'paused' | 'resumed' };
+  | { readonly event: 'paused' }
+  | { readonly event: 'resumed' };
 
 export interface TlvMap {
   readonly optionClass: number;
@@ -499,10 +514,10 @@ export interface IpfixStats {
   readonly txErrors: bigint;
 }
 
-/** One direction of a connection; addresses are 16 bytes, IPv4 mapped into IPv6. */
+/** One direction of a connection; addresses are 128 bits, IPv4 mapped into IPv6, 0 for any. */
 export interface CtTuple {
-  readonly src: Uint8Array;
-  readonly dst: Uint8Array;
+  readonly src: bigint;
+  readonly dst: bigint;
   /** Ports; for ICMP the id, and type and code. */
   readonly srcPort: number;
   readonly dstPort: number;
@@ -526,8 +541,16 @@ export interface CtMatch {
 
 export type OfpBody =
   // Every version
-  | { readonly kind: 'hello'; /** Versions that the sender speaks. */ readonly versions: number; /** Whether all of the message was understood. */ readonly understood: boolean }
-  | { readonly kind: 'error'; readonly error: OfpErrorName; /** As much of the request as the sender returned, or text for hello errors. */ readonly payload: Uint8Array }
+  | {
+      readonly kind: 'hello' /** Versions that the sender speaks. */;
+      readonly versions: number /** Whether all of the message was understood. */;
+      readonly understood: boolean;
+    }
+  | {
+      readonly kind: 'error';
+      readonly error: OfpErrorName /** As much of the request as the sender returned, or text for hello errors. */;
+      readonly payload: Uint8Array;
+    }
   | { readonly kind: 'echo_request'; readonly data: Uint8Array }
   | { readonly kind: 'echo_reply'; readonly data: Uint8Array }
   // Switch configuration
@@ -540,8 +563,8 @@ export type OfpBody =
       readonly auxiliaryId: number;
       /** {@link CAP} bits. */
       readonly capabilities: number;
-      /** OpenFlow 1.0: OFPAT10_* bits. */
-      readonly actions: number;
+      /** Names of the supported actions (OpenFlow 1.0 only). */
+      readonly actions: ReadonlySet<string>;
       /** Versions before 1.3; undefined when they do not fit or are not sent. */
       readonly ports: readonly PhyPort[] | undefined;
     }
@@ -551,10 +574,25 @@ export type OfpBody =
   // Asynchronous
   | ({ readonly kind: 'packet_in' } & PacketIn)
   | ({ readonly kind: 'flow_removed' } & FlowRemoved)
-  | { readonly kind: 'port_status'; /** 0 add, 1 delete, 2 modify. */ readonly reason: number; readonly port: PhyPort }
-  | { readonly kind: 'role_status'; readonly role: ControllerRole; readonly reason: number; readonly generationId: bigint }
+  | {
+      readonly kind: 'port_status' /** 0 add, 1 delete, 2 modify. */;
+      readonly reason: number;
+      readonly port: PhyPort;
+    }
+  | {
+      readonly kind: 'role_status';
+      readonly role: ControllerRole;
+      readonly reason: number;
+      readonly generationId: bigint;
+    }
   | { readonly kind: 'table_status'; readonly reason: number; readonly desc: TableConfig }
-  | { readonly kind: 'requestforward'; /** xid of the request. */ readonly requestXid: number; readonly request: ({ readonly kind: 'group_mod' } & GroupMod) | ({ readonly kind: 'meter_mod' } & MeterMod) }
+  | {
+      readonly kind: 'requestforward' /** xid of the request. */;
+      readonly requestXid: number;
+      readonly request:
+        | ({ readonly kind: 'group_mod' } & GroupMod)
+        | ({ readonly kind: 'meter_mod' } & MeterMod);
+    }
   // Controller commands
   | {
       readonly kind: 'packet_out';
@@ -566,30 +604,74 @@ export type OfpBody =
     }
   | ({ readonly kind: 'flow_mod' } & FlowMod)
   | ({ readonly kind: 'group_mod' } & GroupMod)
-  | { readonly kind: 'port_mod'; readonly portNo: number; readonly hwAddr: bigint; readonly config: number; readonly mask: number; readonly advertise: number }
+  | {
+      readonly kind: 'port_mod';
+      readonly portNo: number;
+      readonly hwAddr: bigint;
+      readonly config: number;
+      readonly mask: number;
+      readonly advertise: number;
+    }
   | ({ readonly kind: 'table_mod' } & TableMod)
   | ({ readonly kind: 'meter_mod' } & MeterMod)
   | { readonly kind: 'barrier_request' }
   | { readonly kind: 'barrier_reply' }
-  | { readonly kind: 'role_request'; readonly role: ControllerRole; readonly generationId: bigint | undefined }
+  | {
+      readonly kind: 'role_request';
+      readonly role: ControllerRole;
+      readonly generationId: bigint | undefined;
+    }
   | { readonly kind: 'role_reply'; readonly role: ControllerRole; readonly generationId: bigint | undefined }
   | { readonly kind: 'get_async_request' }
   | { readonly kind: 'get_async_reply'; readonly config: AsyncConfig }
-  | { readonly kind: 'set_async_config'; /** Only what the message sets. */ readonly config: PartialAsyncConfig }
-  | { readonly kind: 'queue_get_config_request'; readonly port: number; /** OFPQ_ALL where the version has none. */ readonly queue: number }
-  | { readonly kind: 'queue_get_config_reply'; readonly port: number; readonly queues: readonly QueueConfig[] }
-  | { readonly kind: 'bundle_control'; readonly bundleId: number; /** OFPBCT_*. */ readonly type: number; readonly flags: number }
-  | { readonly kind: 'bundle_add_message'; readonly bundleId: number; readonly flags: number; /** The whole inner message. */ readonly message: Uint8Array }
+  | {
+      readonly kind: 'set_async_config' /** Only what the message sets. */;
+      readonly config: PartialAsyncConfig;
+    }
+  | {
+      readonly kind: 'queue_get_config_request';
+      readonly port: number /** OFPQ_ALL where the version has none. */;
+      readonly queue: number;
+    }
+  | {
+      readonly kind: 'queue_get_config_reply';
+      readonly port: number;
+      readonly queues: readonly QueueConfig[];
+    }
+  | {
+      readonly kind: 'bundle_control';
+      readonly bundleId: number /** OFPBCT_*. */;
+      readonly type: number;
+      readonly flags: number;
+    }
+  | {
+      readonly kind: 'bundle_add_message';
+      readonly bundleId: number;
+      readonly flags: number /** The whole inner message. */;
+      readonly message: Uint8Array;
+    }
   // Multipart
   | { readonly kind: 'desc_stats_request' }
-  | { readonly kind: 'desc_stats_reply'; readonly mfrDesc: string; readonly hwDesc: string; readonly swDesc: string; readonly serialNum: string; readonly dpDesc: string }
+  | {
+      readonly kind: 'desc_stats_reply';
+      readonly mfrDesc: string;
+      readonly hwDesc: string;
+      readonly swDesc: string;
+      readonly serialNum: string;
+      readonly dpDesc: string;
+    }
   | ({ readonly kind: 'flow_stats_request' } & FlowStatsRequest)
   | { readonly kind: 'flow_stats_reply'; readonly flows: readonly FlowStats[] }
   | ({ readonly kind: 'aggregate_stats_request' } & FlowStatsRequest)
-  | { readonly kind: 'aggregate_stats_reply'; readonly packetCount: bigint; readonly byteCount: bigint; readonly flowCount: number }
+  | {
+      readonly kind: 'aggregate_stats_reply';
+      readonly packetCount: bigint;
+      readonly byteCount: bigint;
+      readonly flowCount: number;
+    }
   | { readonly kind: 'table_stats_request' }
   | { readonly kind: 'table_stats_reply'; readonly tables: readonly TableStats[] }
-  | { readonly kind: 'port_stats_request'; /** OFPP_ANY for all. */ readonly port: number }
+  | { readonly kind: 'port_stats_request' /** OFPP_ANY for all. */; readonly port: number }
   | { readonly kind: 'port_stats_reply'; readonly ports: readonly PortStats[] }
   | { readonly kind: 'queue_stats_request'; readonly port: number; readonly queue: number }
   | { readonly kind: 'queue_stats_reply'; readonly queues: readonly QueueStats[] }
@@ -609,7 +691,10 @@ export type OfpBody =
   | { readonly kind: 'table_features_stats_reply'; readonly tables: readonly TableFeatures[] }
   | { readonly kind: 'table_desc_request' }
   | { readonly kind: 'table_desc_reply'; readonly tables: readonly TableConfig[] }
-  | { readonly kind: 'port_desc_stats_request'; /** OpenFlow 1.5 can ask for one port. */ readonly port: number }
+  | {
+      readonly kind: 'port_desc_stats_request' /** OpenFlow 1.5 can ask for one port. */;
+      readonly port: number;
+    }
   | { readonly kind: 'port_desc_stats_reply'; readonly ports: readonly PhyPort[] }
   | { readonly kind: 'flow_monitor_stats_request'; readonly requests: readonly FlowMonitorRequest[] }
   | { readonly kind: 'flow_monitor_stats_reply'; readonly updates: readonly FlowUpdate[] }
@@ -618,14 +703,23 @@ export type OfpBody =
   | { readonly kind: 'ipfix_flow_stats_request' }
   | { readonly kind: 'ipfix_flow_stats_reply'; readonly stats: readonly IpfixStats[] }
   // Nicira
-  | { readonly kind: 'set_flow_format'; readonly format: 'openflow10' | 'nxm' }
+  | { readonly kind: 'set_flow_format'; readonly format: 'openflow10' | 'nxm' | 'unknown' }
   | { readonly kind: 'flow_mod_table_id'; readonly enable: boolean }
   | { readonly kind: 'set_packet_in_format'; readonly format: PacketInFormat }
   | { readonly kind: 'flow_age' }
   | { readonly kind: 'set_controller_id'; readonly controllerId: number }
-  | { readonly kind: 'nxt_tlv_table_mod'; readonly command: 'add' | 'delete' | 'clear'; readonly mappings: readonly TlvMap[] }
+  | {
+      readonly kind: 'nxt_tlv_table_mod';
+      readonly command: 'add' | 'delete' | 'clear';
+      readonly mappings: readonly TlvMap[];
+    }
   | { readonly kind: 'nxt_tlv_table_request' }
-  | { readonly kind: 'nxt_tlv_table_reply'; readonly maxOptionSpace: number; readonly maxFields: number; readonly mappings: readonly TlvMap[] }
+  | {
+      readonly kind: 'nxt_tlv_table_reply';
+      readonly maxOptionSpace: number;
+      readonly maxFields: number;
+      readonly mappings: readonly TlvMap[];
+    }
   | ({ readonly kind: 'nxt_resume' } & PacketIn)
   | { readonly kind: 'ct_flush_zone'; readonly zone: number }
   | ({ readonly kind: 'ct_flush' } & CtMatch)

@@ -1,0 +1,73 @@
+/**
+ * Bytes to message.
+ */
+import { ByteReader, TruncatedError } from '../../base/bytes.ts';
+import { MatchError } from '../../flow/match/error.ts';
+import { isOfpErrorName, OfpError } from '../errors.ts';
+import { DecodeContext } from './codec.ts';
+import { codecOf } from './codecs.ts';
+import type { MessageHeader, OfpBody, OfpMessage } from './message.ts';
+import type { DecodeOptions } from './options.ts';
+import { checkLength, headerLength, identify, multipartFlags } from './raw.ts';
+
+/** Bit of the multipart flags: more parts follow. */
+export const OFPSF_MORE = 1;
+
+/** Turns what decoders throw into the error to answer with. Programming errors pass through. */
+export function asOfpError(error: unknown): OfpError {
+  if (error instanceof OfpError) return error;
+  if (error instanceof TruncatedError) return new OfpError('OFPBRC_BAD_LEN');
+  if (error instanceof MatchError && isOfpErrorName(error.name)) return new OfpError(error.name);
+  throw error;
+}
+
+/** Makes a body a message. The body is fresh: it belongs to us. */
+function withHeader(body: OfpBody, version: number, xid: number): OfpMessage {
+  const m = body as { -readonly [K in keyof MessageHeader]: MessageHeader[K] } & OfpBody;
+  if (m.version !== undefined) return { ...m, version, xid };
+  m.version = version;
+  m.xid = xid;
+  return m;
+}
+
+/** A decoded message, or an error and the beginning of the list that came before it. */
+export interface Decoded {
+  readonly message: OfpMessage | undefined;
+  readonly error: OfpError | undefined;
+}
+
+/** Decodes one whole message; bad input is a result, not an exception. */
+export function tryDecodeMessage(bytes: Uint8Array, options: DecodeOptions = {}): Decoded {
+  let context: DecodeContext | undefined;
+  const version = bytes[0]!;
+  let xid = 0;
+  try {
+    const raw = identify(bytes);
+    checkLength(raw, version, bytes.length);
+    const header = headerLength(raw, version);
+    const r = new ByteReader(bytes);
+    r.skip(4);
+    xid = r.u32();
+    r.skip(header - 8);
+    context = new DecodeContext(version, xid, raw.id, options);
+    const message = withHeader(codecOf(raw.kind).decode(r, context), version, xid);
+    if (raw.multipart && multipartFlags(bytes) & OFPSF_MORE) {
+      return { message: { ...message, more: true }, error: undefined };
+    }
+    return { message, error: undefined };
+  } catch (thrown) {
+    const error = asOfpError(thrown);
+    const partial = context?.partial;
+    return { message: partial && withHeader(partial, version, xid), error };
+  }
+}
+
+/**
+ * Decodes one whole message: `bytes` must be exactly as long as its header says.
+ * @throws OfpError the error to answer with
+ */
+export function decodeMessage(bytes: Uint8Array, options: DecodeOptions = {}): OfpMessage {
+  const { message, error } = tryDecodeMessage(bytes, options);
+  if (error) throw error;
+  return message!;
+}

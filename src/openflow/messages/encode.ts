@@ -1,0 +1,93 @@
+/**
+ * Message to bytes.
+ */
+import { ByteWriter } from '../../base/bytes.ts';
+import { OfpError } from '../errors.ts';
+import { P } from '../version.ts';
+import { EncodeContext } from './codec.ts';
+import { codecOf } from './codecs.ts';
+import type { OfpMessage } from './message.ts';
+import type { EncodeOptions } from './options.ts';
+import { headerLength, putHeaders, type Raw, rawsFor } from './raw.ts';
+
+const MAX_LENGTH = 0xffff;
+
+/** Forms by kind and version; a message has few. */
+const forms = new Map<string, readonly Raw[]>();
+
+/** Which form the message is written in. @throws OfpError when its version has none */
+export function chooseRaw(message: OfpMessage, options: EncodeOptions): Raw {
+  const key = `${message.kind}/${message.version}`;
+  let candidates = forms.get(key);
+  if (!candidates) forms.set(key, (candidates = rawsFor(message.kind, message.version)));
+  if (candidates.length === 1) return candidates[0]!;
+  if (candidates.length === 0) {
+    throw new OfpError(
+      'NXBRC_UNENCODABLE_ERROR',
+      `${message.kind} does not exist in OpenFlow version ${message.version}`,
+    );
+  }
+  const chosen = codecOf(message.kind).choose?.(message, candidates, options);
+  if (chosen !== undefined) return candidates.find((c) => c.id === chosen)!;
+  // OpenFlow 1.0 has two forms of everything with a match.
+  const nxm =
+    options.protocol === undefined ? (message.nxm ?? false) : (options.protocol & P.OF10_NXM_ANY) !== 0;
+  return candidates.find((c) => (c.vendor !== 0) === nxm) ?? candidates[0]!;
+}
+
+/**
+ * Encodes a message. A multipart message that is too long for one comes in several.
+ * @throws OfpError NXBRC_UNENCODABLE_ERROR when the version cannot say it
+ */
+export function encodeMessage(message: OfpMessage, options: EncodeOptions = {}): Uint8Array[] {
+  const { version, xid } = message;
+  const raw = chooseRaw(message, options);
+  const w = new ByteWriter(128);
+  putHeaders(w, raw, version, xid, message.more ?? false);
+  const c = new EncodeContext(version, raw.id, options, w);
+  codecOf(raw.kind).encode(w, message, c);
+  if (w.length <= MAX_LENGTH) {
+    w.patchU16(2, w.length);
+    return [w.finish()];
+  }
+  if (!raw.multipart || c.ends.length === 0) {
+    throw new OfpError('NXBRC_UNENCODABLE_ERROR', `${raw.name} of ${w.length} bytes is too long`);
+  }
+  return split(w.view(), headerLength(raw, version), c.ends, message.more ?? false);
+}
+
+/** One message, for those that are known to be short. */
+export function encodeOne(message: OfpMessage, options: EncodeOptions = {}): Uint8Array {
+  const parts = encodeMessage(message, options);
+  if (parts.length !== 1) throw new RangeError(`${message.kind} does not fit into one message`);
+  return parts[0]!;
+}
+
+/** Cuts a multipart message at the ends of its items. */
+function split(all: Uint8Array, header: number, ends: readonly number[], more: boolean): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let start = header;
+  let end = header;
+  const cut = (last: boolean): void => {
+    const part = new Uint8Array(header + end - start);
+    part.set(all.subarray(0, header));
+    part.set(all.subarray(start, end), header);
+    part[2] = part.length >> 8;
+    part[3] = part.length & 0xff;
+    part[11] = last && !more ? part[11]! & ~1 : part[11]! | 1;
+    parts.push(part);
+    start = end;
+  };
+  for (const next of ends) {
+    if (next - start + header > MAX_LENGTH) {
+      if (end === start)
+        throw new OfpError('NXBRC_UNENCODABLE_ERROR', 'an item does not fit into one message');
+      cut(false);
+    }
+    end = next;
+  }
+  if (end - start + header > MAX_LENGTH)
+    throw new OfpError('NXBRC_UNENCODABLE_ERROR', 'an item does not fit into one message');
+  cut(true);
+  return parts;
+}

@@ -1,0 +1,119 @@
+/**
+ * Messages as text, as `ovs-ofctl ofp-print` prints them. C counterpart: lib/ofp-print.c.
+ */
+import { NO_COLORS } from '../../base/colors.ts';
+import { hexDump } from '../../base/hex-dump.ts';
+import { OfpError, type OfpErrorName } from '../errors.ts';
+import type { FormatContext } from './codec.ts';
+import { codecOf } from './codecs.ts';
+import { asOfpError, OFPSF_MORE, tryDecodeMessage } from './decode.ts';
+import { chooseRaw, encodeMessage } from './encode.ts';
+import type { OfpMessage } from './message.ts';
+import type { FormatOptions } from './options.ts';
+import { checkLength, identify, isMultipart, isMultipartRequest, multipartFlags, type Raw } from './raw.ts';
+
+const EMPTY = new Uint8Array(0);
+const KNOWN_VERSIONS = 6;
+
+/** 'OFPT_HELLO (OF1.3) (xid=0x1):' */
+function headerText(raw: Raw, version: number, xid: number): string {
+  let s = raw.name;
+  if (version >= 2 && version <= KNOWN_VERSIONS) s += ` (OF1.${version - 1})`;
+  else if (version !== 1) s += ` (OF 0x${version.toString(16).padStart(2, '0')})`;
+  return `${s} (xid=0x${xid.toString(16)}):`;
+}
+
+const xidOf = (b: Uint8Array): number => ((b[4]! << 24) | (b[5]! << 16) | (b[6]! << 8) | b[7]!) >>> 0;
+
+/** Flags of a multipart message: ' flags=[more]'; nothing for none. */
+function multipartText(bytes: Uint8Array): string {
+  if (!isMultipart(bytes)) return '';
+  let flags = multipartFlags(bytes);
+  if (flags === 0) return '';
+  let s = ' flags=';
+  if ((!isMultipartRequest(bytes) || bytes[0]! >= 4) && flags & OFPSF_MORE) {
+    s += '[more]';
+    flags &= ~OFPSF_MORE;
+  }
+  return flags ? `${s}[***unknown flags 0x${flags.toString(16).padStart(4, '0')}***]` : s;
+}
+
+const endLine = (s: string): string => (s === '' || s.endsWith('\n') ? s : `${s}\n`);
+const chomp = (s: string): string => (s.endsWith(' ') ? s.slice(0, -1) : s);
+const errorLine = (error: OfpErrorName): string => `***decode error: ${error}***\n`;
+
+function contextFor(bytes: Uint8Array, version: number, raw: Raw, options: FormatOptions): FormatContext {
+  return {
+    version,
+    raw: raw.id,
+    verbosity: options.verbosity ?? 1,
+    portNames: options.portNames,
+    tableNames: options.tableNames,
+    colors: options.colors ?? NO_COLORS,
+    bytes,
+    nested: (inner) => formatBytes(inner, { ...options, verbosity: 1 }),
+  };
+}
+
+/** A whole message: header, body, and what is wrong with it. */
+function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
+  const version = bytes[0]!;
+  const dump = endsWithDump(options);
+  let raw: Raw;
+  try {
+    raw = identify(bytes);
+    checkLength(raw, version, bytes.length);
+  } catch (thrown) {
+    return endLine(errorLine(asOfpError(thrown).code) + hexDump(bytes));
+  }
+  const header = headerText(raw, version, xidOf(bytes));
+  const { message, error } = tryDecodeMessage(bytes, { loose: isLoose(raw), flowModTableId: true });
+  let body = multipartText(bytes);
+  if (message) body += codecOf(raw.kind).format?.(message, contextFor(bytes, version, raw, options)) ?? '';
+  if (!error) return endLine(chomp(header + body) + (dump ? `\n${hexDump(bytes)}` : ''));
+  const text = body === '' ? `${header} ` : endLine(chomp(header + body));
+  return endLine(text + errorLine(error.code) + hexDump(bytes));
+}
+
+const endsWithDump = (options: FormatOptions): boolean => (options.verbosity ?? 1) >= 5;
+
+/** Printing lets unknown properties pass where the C tools do. */
+const isLoose = (raw: Raw): boolean => raw.kind !== 'set_async_config';
+
+/** Text of any bytes that are meant to be one message; every line ends in a newline. */
+export function formatBytes(bytes: Uint8Array, options: FormatOptions = {}): string {
+  const n = bytes.length;
+  if (n === 0) return 'OpenFlow message is empty\n';
+  if (n < 8) return `OpenFlow packet too short (only ${n} bytes):\n${hexDump(bytes)}`;
+  const length = (bytes[2]! << 8) | bytes[3]!;
+  if (length === n) return formatWhole(bytes, options);
+  if (length < n) return `(***only uses ${length} bytes out of ${n}***)\n${hexDump(bytes)}`;
+  let head = '';
+  try {
+    head = `${headerText(identify(bytes), bytes[0]!, xidOf(bytes))}\n`;
+  } catch (thrown) {
+    asOfpError(thrown);
+  }
+  return `${head}(***truncated to ${n} bytes from ${length}***)\n${hexDump(bytes)}`;
+}
+
+/** Text of a message given as bytes or as a value. */
+export function formatMessage(message: OfpMessage | Uint8Array, options: FormatOptions = {}): string {
+  if (message instanceof Uint8Array) return formatBytes(message, options);
+  const raw = chooseRaw(message, {});
+  const flags = message.more ? ' flags=[more]' : '';
+  // Only a hello and a forwarded or bundled message print their own bytes.
+  const bytes = message.kind === 'hello' ? (encodeMessage(message)[0] ?? EMPTY) : EMPTY;
+  const body = codecOf(raw.kind).format?.(message, contextFor(bytes, message.version, raw, options)) ?? '';
+  return endLine(chomp(headerText(raw, message.version, message.xid) + flags + body));
+}
+
+/** The name of a message's form, e.g. 'OFPT_FLOW_MOD', or of the error that it is. */
+export function messageName(bytes: Uint8Array): string {
+  try {
+    return identify(bytes).name;
+  } catch (thrown) {
+    if (thrown instanceof OfpError) return thrown.code;
+    throw thrown;
+  }
+}
