@@ -54,6 +54,8 @@ export class Bundle {
   readonly name: string;
   /** Members in the order of the configuration. Empty while none of them exists. */
   readonly ports: OfportDpif[] = [];
+  /** OpenFlow numbers of the members that the configuration names. */
+  members: readonly number[] = [];
   vlanMode: VlanMode = 'trunk';
   vlan = -1;
   trunks: ReadonlySet<number> | undefined;

@@ -36,6 +36,8 @@ export class OfportDpif {
   /** Spanning tree: whether the port forwards, and whether it learns. */
   forwards = true;
   learns = true;
+  /** Spanning tree's own packets may leave although the port does not forward. */
+  managesBpdus = true;
   /** CFM, BFD, LACP, STP, LLDP where they run on the port: they take their own packets out of the traffic. */
   protocols: readonly PortProtocol[] = [];
   /** The port is gone; whoever still holds it must not use it. */

@@ -1,35 +1,10 @@
 /** The action set of OpenFlow 1.1: collected by write_actions, executed at the end of the pipeline. */
 import { OFPP } from '../../../flow/ports.ts';
-import type { OfpAct, OfpActKind } from '../../../openflow/actions/action.ts';
+import type { OfpAct } from '../../../openflow/actions/action.ts';
+import { actionSetToList } from '../../../openflow/actions/action-set.ts';
 import { F } from '../../../flow/layout.ts';
 import { doXlateActions } from './actions.ts';
 import type { XlateCtx } from './ctx.ts';
-
-/** Of each of these only the last counts, and they run in this order. */
-const ORDER: readonly OfpActKind[] = [
-  'strip_vlan', 'pop_mpls', 'decap', 'encap', 'push_mpls', 'push_vlan', 'dec_ttl', 'dec_mpls_ttl', 'dec_nsh_ttl',
-];
-/** Only one of these runs, after everything else: the last in this list. A set without any does nothing. */
-const FINAL: readonly OfpActKind[] = ['ct', 'ct_clear', 'resubmit', 'output', 'group'];
-
-/** The list of actions that a set amounts to. */
-export function actionSetToList(set: readonly OfpAct[]): OfpAct[] {
-  const slots: (OfpAct | undefined)[] = ORDER.map(() => undefined);
-  const sets: OfpAct[] = [];
-  let final: OfpAct | undefined;
-  let finalRank = 0;
-  for (const a of set) {
-    const slot = ORDER.indexOf(a.kind);
-    const rank = FINAL.indexOf(a.kind);
-    if (slot >= 0) slots[slot] = a;
-    else if (rank < 0) sets.push(a);
-    else if (rank >= finalRank) {
-      final = a;
-      finalRank = rank;
-    }
-  }
-  return final ? [...slots.filter((a) => a !== undefined), ...sets, final] : [];
-}
 
 /** Executes and empties the action set. */
 export function xlateActionSet(ctx: XlateCtx): void {

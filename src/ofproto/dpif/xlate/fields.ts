@@ -1,7 +1,6 @@
 /** Actions on fields: set_field, load, move, push, pop, delete_field. C counterparts: lib/nx-match.c, lib/meta-flow.c. */
 import { F, type Flow } from '../../../flow/layout.ts';
 import {
-  FIELD,
   type Field,
   type FieldName,
   fieldPrereqsOk,
@@ -11,7 +10,7 @@ import {
   setFieldMasked,
 } from '../../../flow/fields.ts';
 import { formatSubfield, markSubfieldInMask, readSubfield, type Subfield, writeSubfield } from '../../../flow/subfield.ts';
-import { formatFieldValue } from '../../../flow/value-text.ts';
+import { formatFieldText } from '../../../flow/field-text.ts';
 import type { Act } from '../../../openflow/actions/action.ts';
 import type { XlateCtx } from './ctx.ts';
 import { ETH_TYPE, isIpAny } from './flow-edit.ts';
@@ -20,9 +19,9 @@ import { ETH_TYPE, isIpAny } from './flow-edit.ts';
 const isTunnelField = (name: FieldName): boolean => name.startsWith('tun_');
 
 const NEEDS_PROTO = new Set<FieldName>([
-  'nw_src', 'nw_dst', 'ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'nw_ecn', 'nw_ttl',
-] as FieldName[]);
-const ARP_FIELDS = new Set<FieldName>(['arp_op', 'arp_sha', 'arp_tha', 'arp_spa', 'arp_tpa'] as FieldName[]);
+  'ip_src', 'ip_dst', 'ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'nw_ecn', 'nw_ttl',
+]);
+const ARP_FIELDS = new Set<FieldName>(['arp_op', 'arp_sha', 'arp_tha', 'arp_spa', 'arp_tpa']);
 
 /** The datapath's set actions on L3 headers apply only to packets that have one: match what says so. */
 function maskL3Prereqs(name: FieldName, flow: Flow, wc: Flow): void {
@@ -120,7 +119,7 @@ export function reportSubfield(ctx: XlateCtx, sf: Subfield): void {
     const field = resolve(sf.field);
     const whole = sf.offset === 0 && sf.bits >= field.bits;
     const text = whole
-      ? formatFieldValue(FIELD[sf.field], getField(ctx.flow, field))
+      ? formatFieldText(field, getField(ctx.flow, field))
       : `0x${readSubfield(ctx.flow, sf, resolve).toString(16)}`;
     return `${formatSubfield(sf, resolve)} is now ${text}`;
   });

@@ -2,10 +2,10 @@
 import { F } from '../../../flow/layout.ts';
 import { fieldPrereqsOk, getField, isTunPresent, maskField, setField } from '../../../flow/fields.ts';
 import { formatPort, OFPP } from '../../../flow/ports.ts';
+import { actionSetToList } from '../../../openflow/actions/action-set.ts';
 import type { Bucket } from '../../../openflow/messages/message.ts';
 import type { Group } from '../../group.ts';
 import { HASH_FIELDS, hashBoolean, hashBytes, hashInt, hashSymmetricL4, hashUint64, maskHashFields } from '../flow-hash.ts';
-import { actionSetToList } from './action-set.ts';
 import { doXlateActions } from './actions.ts';
 import type { XlateCtx } from './ctx.ts';
 import { XLATE } from './errors.ts';

@@ -91,7 +91,7 @@ export function xlateLearn(ctx: XlateCtx, { learn }: Act<'learn'>): void {
     else if (learn.limit !== 0 && !flow.isInstalled) ctx.avoidCaching = true;
   } catch (error) {
     if (!(error instanceof OfpError)) throw error;
-    ctx.reportError(`LEARN action execution failed (${error.errorName}).`);
+    ctx.reportError(`LEARN action execution failed (${error.code}).`);
     return;
   }
   if (learn.flags & LEARN_WRITE_RESULT && learn.resultDst) {

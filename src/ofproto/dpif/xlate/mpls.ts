@@ -88,10 +88,10 @@ export function recircForMpls(ctx: XlateCtx, a: OfpAct): void {
     case 'group':
       return;
     case 'set_field':
-      if (FIELD[a.field].id < FIELD.nw_src.id) return;
+      if (FIELD[a.field].id < FIELD.ip_src.id) return;
       break;
     case 'reg_load':
-      if (FIELD[a.dst.field].id < FIELD.nw_src.id) return;
+      if (FIELD[a.dst.field].id < FIELD.ip_src.id) return;
       break;
   }
   ctx.triggerFreeze();

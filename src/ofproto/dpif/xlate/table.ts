@@ -3,7 +3,6 @@
  * resubmit, goto_table, output to TABLE, and entry into the bridge at the other end of a patch port.
  * C counterparts: rule_dpif_lookup_from_table(), xlate_table_action().
  */
-import { coverage } from '../../../base/coverage.ts';
 import { RateLimit, vlog } from '../../../base/vlog.ts';
 import { F, FLOW_NW_FRAG_ANY } from '../../../flow/layout.ts';
 import { OFPP } from '../../../flow/ports.ts';
@@ -16,7 +15,6 @@ import { ETH_TYPE, isIpAny } from './flow-edit.ts';
 
 const log = vlog('ofproto_dpif');
 const unknownPortLimit = new RateLimit(1, 5);
-export const xlateActionsCounter = coverage('xlate_actions');
 
 /** Table of rules that no controller sees. */
 export const TBL_INTERNAL = 254;
