@@ -2,7 +2,7 @@
  * What the handlers of OpenFlow messages know of a connection, and what the core tells all connections. The
  * implementations are in `connmgr/`; tests use fakes.
  */
-import type { Match, Match } from '../flow/layout.ts';
+import type { Match } from '../flow/layout.ts';
 import type { OfpErrorName } from '../openflow/errors.ts';
 import type {
   AsyncConfig,
@@ -72,30 +72,9 @@ export interface PacketInEvent {
   readonly continuation: Continuation | undefined;
 }
 
-/** A packet for the controllers; each gets it in its own format, cut to its own length. */
-export interface PacketInEvent {
-  /** Only connections with this controller id get it. */
-  readonly controllerId: number;
-  /** As the action says; `reason` NO_MATCH goes by the connection's miss_send_len. */
-  readonly maxLen: number;
-  /** The whole packet. */
-  readonly packet: Uint8Array;
-  /** OFPR.* */
-  readonly reason: number;
-  readonly tableId: number;
-  /** All ones when there was no flow. */
-  readonly cookie: bigint;
-  readonly metadata: Match;
-  readonly userdata: Uint8Array;
-  /** Present for a packet that waits to be resumed. */
-  readonly continuation: Continuation | undefined;
-}
-
 /** All the connections of a bridge. */
 export interface Connections {
   all(): Iterable<OfConn>;
-  /** Whether a controller is connected. */
-  isAnyConnected(): boolean;
   /** Whether any controller would get a packet-in for a table miss. */
   wantsPacketInOnMiss(): boolean;
   /** Whether a controller is connected: what a group bucket that watches the controller asks. */
@@ -104,7 +83,6 @@ export interface Connections {
   sendPacketIn(event: PacketInEvent): void;
   /** @param source the connection whose request caused it, which hears about it in OpenFlow 1.5 only */
   sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort): void;
-  sendPacketIn(event: PacketInEvent): void;
   sendFlowRemoved(message: FlowRemoved): void;
   sendTableStatus(reason: number, desc: TableConfig): void;
   /** Tells the other controllers of a request that `source` had carried out. */
@@ -116,12 +94,10 @@ export interface Connections {
 /** Of a bridge without connection manager. */
 export const NO_CONNECTIONS: Connections = {
   all: () => [],
-  isAnyConnected: () => false,
   wantsPacketInOnMiss: () => false,
   isAnyConnected: () => false,
   sendPacketIn: () => {},
   sendPortStatus: () => {},
-  sendPacketIn: () => {},
   sendFlowRemoved: () => {},
   sendTableStatus: () => {},
   sendRequestForward: () => {},
