@@ -3,7 +3,9 @@
  *
  * C counterpart: mf_parse and mf_format of lib/meta-flow.c.
  */
+
 import { type Field, fieldAllOnes, isFieldMaskValid, portToOf10 } from './fields.ts';
+import { formatPort, type NameMap, parsePort } from './ports.ts';
 import { OFPUTIL_P } from './protocols.ts';
 import {
   CT_STATE_NAMES,
@@ -14,13 +16,10 @@ import {
   formatIpv6Masked,
   formatMac,
   formatPacketType,
-  formatPort,
   hexBig,
-  type PortNames,
   parseIpv4Masked,
   parseIpv6Masked,
   parseMacMasked,
-  parsePort,
   scanFlags,
   scanInt,
   TCP_FLAG_NAMES,
@@ -85,7 +84,7 @@ function parsePacketType(text: string): bigint {
   return (ns.value << 16n) | type.value;
 }
 
-function parseUnchecked(field: Field, text: string, ports: PortNames | undefined): MaskedValue {
+function parseUnchecked(field: Field, text: string, ports: NameMap | undefined): MaskedValue {
   switch (field.format) {
     case 'decimal':
     case 'hexadecimal':
@@ -129,7 +128,7 @@ function parseUnchecked(field: Field, text: string, ports: PortNames | undefined
 }
 
 /** Reads a value, perhaps with a mask; `*` matches anything. @throws FlowTextError */
-export function parseFieldText(field: Field, text: string, ports?: PortNames): MaskedValue {
+export function parseFieldText(field: Field, text: string, ports?: NameMap): MaskedValue {
   if (text === '*') return { value: 0n, mask: 0n };
   const parsed = parseUnchecked(field, text, ports);
   if (!isFieldMaskValid(field, parsed.mask))
@@ -138,14 +137,14 @@ export function parseFieldText(field: Field, text: string, ports?: PortNames): M
 }
 
 /** Reads a value without a mask. @throws FlowTextError */
-export function parseFieldValue(field: Field, text: string, ports?: PortNames): bigint {
+export function parseFieldValue(field: Field, text: string, ports?: NameMap): bigint {
   const { value, mask } = parseFieldText(field, text, ports);
   if (mask !== fieldAllOnes(field)) throw new FlowTextError(`${text}: wildcards not allowed here`);
   return value;
 }
 
 /** Prints a value, with its mask unless all of it counts. */
-export function formatFieldText(field: Field, value: bigint, mask?: bigint, ports?: PortNames): string {
+export function formatFieldText(field: Field, value: bigint, mask?: bigint, ports?: NameMap): string {
   if (mask === 0n && field.bytes > 0) return 'ANY';
   const full = fieldAllOnes(field);
   const masked = mask !== undefined && mask !== full;

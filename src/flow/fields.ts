@@ -15,6 +15,7 @@ import {
   type Row,
 } from './field-table.ts';
 import { F, type Flow, type Match, VLAN_CFI } from './layout.ts';
+import { portFromOf10 } from './ports.ts';
 
 export {
   type FieldFormat,
@@ -24,6 +25,7 @@ export {
   N_XREGS,
   N_XXREGS,
 } from './field-table.ts';
+export { portFromOf10, portToOf10 } from './ports.ts';
 
 /** One NXM or OXM header of a field. */
 export interface FieldHeader {
@@ -186,10 +188,6 @@ export function fieldHeader(field: Field, version: number): FieldHeader | undefi
 export const fieldNxmName = (field: Field): string => fieldHeader(field, 0)?.name ?? field.name;
 
 // --- values ---------------------------------------------------------------------------------------------
-
-/** 16-bit OpenFlow 1.0 port number to the 32-bit one of OpenFlow 1.1+, which flow keys hold. */
-export const portFromOf10 = (port: number): number => (port >= 0xff00 ? (port | 0xffff0000) >>> 0 : port);
-export const portToOf10 = (port: number): number => port & 0xffff;
 
 /** Whether a 32-bit port can be: C knows no ports between 0xff00 and 0xffffff00. */
 export const isOf11PortValid = (port: number): boolean => port < 0xff00 || port >= 0xffffff00;

@@ -1,14 +1,10 @@
 /**
- * The words that flow text is made of: addresses, integers, flags, ports.
+ * The words that flow text is made of: addresses, integers, flags.
  *
  * Parsers throw {@link FlowTextError} with the message of the C tools. Numbers follow its scanner: out-of-range
  * parts of an address wrap, integers are decimal, octal with a leading 0 or hexadecimal with 0x.
- * C counterpart: parts of lib/packets.c, lib/util.c and lib/ofp-port.c.
+ * C counterpart: parts of lib/packets.c and lib/util.c.
  */
-import { vlog } from '../base/vlog.ts';
-import { portFromOf10 } from './fields.ts';
-
-const log = vlog('ofp_port');
 
 /** Text that is not a flow; the message is for the user. */
 export class FlowTextError extends Error {}
@@ -399,104 +395,7 @@ function scanSignedFlags(
   return { flags: flags >>> 0, mask: mask >>> 0, length: text.length - rest.length };
 }
 
-// --- ports --------------------------------------------------------------------------------------------------
-
-/** Names of ports that someone knows, beyond the reserved ones. */
-export interface PortNames {
-  nameOf(port: number): string | undefined;
-  numberOf(name: string): number | undefined;
-}
-
-/** Reserved ports, by their OpenFlow 1.1+ numbers. */
-export const OFPP = {
-  MAX: 0xffffff00,
-  UNSET: 0xfffffff7,
-  IN_PORT: 0xfffffff8,
-  TABLE: 0xfffffff9,
-  NORMAL: 0xfffffffa,
-  FLOOD: 0xfffffffb,
-  ALL: 0xfffffffc,
-  CONTROLLER: 0xfffffffd,
-  LOCAL: 0xfffffffe,
-  ANY: 0xffffffff,
-  NONE: 0xffffffff,
-} as const;
-
-const RESERVED_NAMES: Readonly<Record<number, string>> = {
-  [OFPP.IN_PORT]: 'IN_PORT',
-  [OFPP.TABLE]: 'TABLE',
-  [OFPP.NORMAL]: 'NORMAL',
-  [OFPP.FLOOD]: 'FLOOD',
-  [OFPP.ALL]: 'ALL',
-  [OFPP.CONTROLLER]: 'CONTROLLER',
-  [OFPP.LOCAL]: 'LOCAL',
-  [OFPP.ANY]: 'ANY',
-  [OFPP.UNSET]: 'UNSET',
-};
-const RESERVED_PORTS = new Map([
-  ...Object.entries(RESERVED_NAMES).map(([n, name]) => [name, Number(n)] as const),
-  ['NONE', OFPP.NONE] as const,
-]);
-
-export const reservedPortName = (port: number): string | undefined => RESERVED_NAMES[port];
-
-/** A name as flow text has it: in quotes, JSON-escaped, unless it is letters and digits. */
-export const quoteName = (name: string): string =>
-  /^[A-Za-z][A-Za-z0-9]*$/.test(name) ? name : JSON.stringify(name);
-
-/** A port: its reserved name, its own name, or its number (of OpenFlow 1.0 for reserved ones). */
-export function formatPort(port: number, names?: PortNames): string {
-  const reserved = RESERVED_NAMES[port];
-  if (reserved !== undefined) return reserved;
-  const name = names?.nameOf(port);
-  if (name !== undefined) return quoteName(name);
-  return String(port >= OFPP.MAX ? port & 0xffff : port);
-}
-
-let warnedDeprecated = false;
-
-/** The 32-bit number of a port given by number, reserved name or name; undefined if there is no such port. */
-export function parsePort(text: string, names?: PortNames): number | undefined {
-  if (text.startsWith('-')) {
-    log.warn(`Negative value ${text} is not a valid port number.`);
-    return undefined;
-  }
-  if (/^\s*\+?\d+$/.test(text) && Number(text) <= 0xffffffff) {
-    const port = Number(text);
-    if (port >= 0xff00 && port < 0xfff7) {
-      log.warn(
-        `port ${port} is a reserved OF1.0 port number that will be translated to ${port + 0xffff0000} ` +
-          'when talking to an OF1.1 or later controller',
-      );
-    } else if (port >= 0xfff7 && port <= 0xffff) {
-      if (!warnedDeprecated) {
-        warnedDeprecated = true;
-        log.warn(
-          `referring to port ${formatPort(portFromOf10(port))} as ${port} is deprecated for compatibility ` +
-            'with OpenFlow 1.1 and later',
-        );
-      }
-    } else if (port > 0xffff && port < OFPP.MAX) {
-      log.warn(`port ${port} is outside the supported range 0 through ffff or 0xffffff00 through 0xffffffff`);
-      return undefined;
-    }
-    return port <= 0xffff ? portFromOf10(port) : port;
-  }
-  const reserved = RESERVED_PORTS.get(text.toUpperCase());
-  if (reserved !== undefined) return reserved;
-  if (!text.startsWith('"')) return names?.numberOf(text);
-  const name = unquote(text);
-  return name === undefined ? undefined : names?.numberOf(name);
-}
-
-function unquote(text: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'string' ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
+// --- packet types ----------------------------------------------------------------------------------------
 
 /** `(ns,type)` of a packet type that is not Ethernet, `eth` for one that is. */
 export function formatPacketType(value: number, mask: number): string {

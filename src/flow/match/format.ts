@@ -3,7 +3,8 @@
  *
  * C counterpart: match_format of lib/match.c and flow_format of lib/flow.c; order and spelling are part of the interface.
  */
-import { type Colors, NO_COLORS } from '../colors.ts';
+
+import { type Colors, NO_COLORS } from '../../base/colors.ts';
 import { FIELD, fieldPrereqsOkInMatch, getWords } from '../fields.ts';
 import {
   F,
@@ -15,6 +16,7 @@ import {
   VLAN_PCP_MASK,
   VLAN_VID_MASK,
 } from '../layout.ts';
+import { formatPort, type NameMap } from '../ports.ts';
 import {
   CT_STATE_NAMES,
   type FlagNames,
@@ -24,11 +26,9 @@ import {
   formatIpv6Masked,
   formatMacMasked,
   formatPacketType,
-  formatPort,
   hex,
   hexBig,
   hexPad,
-  type PortNames,
   TCP_FLAG_NAMES,
   TUN_FLAG_NAMES,
 } from '../text.ts';
@@ -39,7 +39,7 @@ import { matchOfPacket } from '../wildcards.ts';
 export const DEFAULT_PRIORITY = 0x8000;
 
 export interface FormatOptions {
-  readonly ports?: PortNames | undefined;
+  readonly ports?: NameMap | undefined;
   readonly colors?: Colors | undefined;
 }
 

@@ -4,6 +4,7 @@
  * What else flow text holds (priority, table, actions, flags) is for the caller. Errors are {@link FlowTextError} with the
  * message of the C tools. C counterpart: ofp_parse_field, ofp_parse_protocol and parse_subfield of lib/ofp-flow.c.
  */
+
 import { formatFieldText, parseFieldText, usableProtocols } from '../field-text.ts';
 import {
   addEthernetPrereq,
@@ -16,9 +17,10 @@ import {
 } from '../fields.ts';
 import { nextKeyValue } from '../key-value.ts';
 import { catchAllMatch, F, type Match } from '../layout.ts';
+import type { NameMap } from '../ports.ts';
 import { OFPUTIL_P } from '../protocols.ts';
 import { parseSubfield, SubfieldError } from '../subfield.ts';
-import { FlowTextError, type PortNames, scanInt } from '../text.ts';
+import { FlowTextError, scanInt } from '../text.ts';
 import { matchTunOption } from '../tun-metadata.ts';
 
 /** Words that stand for an Ethertype and a protocol. */
@@ -62,7 +64,7 @@ function setMatch(match: Match, field: Field, value: bigint, mask: bigint): numb
  * @returns OFPUTIL_P bits of the protocols that can express it
  * @throws FlowTextError
  */
-export function matchFieldText(match: Match, field: Field, text: string, ports?: PortNames): number {
+export function matchFieldText(match: Match, field: Field, text: string, ports?: NameMap): number {
   const { value, mask } = parseFieldText(field, text === '' ? '0/0' : text, ports);
   const usable = setMatch(match, field, value, mask);
   addEthernetPrereq(match, field);
@@ -105,7 +107,7 @@ export function parseMatchField(
   match: Match,
   key: string,
   value: string,
-  ports?: PortNames,
+  ports?: NameMap,
 ): number | undefined {
   const protocol = protocolByName(key);
   if (protocol) {
@@ -144,7 +146,7 @@ export function finishParsedMatch(match: Match): number {
 }
 
 /** A match from text such as `in_port=1,tcp,tp_dst=80`. Unknown keys are errors. @throws FlowTextError */
-export function parseMatch(text: string, ports?: PortNames): { match: Match; usable: number } {
+export function parseMatch(text: string, ports?: NameMap): { match: Match; usable: number } {
   const match = catchAllMatch();
   let usable: number = OFPUTIL_P.ANY;
   for (let pair = nextKeyValue(text); pair; pair = nextKeyValue(text, pair.end)) {
