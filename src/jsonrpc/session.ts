@@ -42,6 +42,8 @@ export class JsonRpcSession {
   #cancelConnect: (() => void) | undefined;
   readonly #task: Task;
   #closed = false;
+  /** Why the last connection or attempt ended, in words; undefined after an orderly end. */
+  lastError: string | undefined;
 
   constructor(host: Host, remotes: readonly string[], events: SessionEvents, options: SessionOptions = {}) {
     this.#host = host;
@@ -136,6 +138,7 @@ export class JsonRpcSession {
         },
         failed: (error) => {
           this.#cancelConnect = undefined;
+          this.lastError = error.message;
           this.reconnect.connectFailed(this.#host.loop.now(), error);
           this.#events.disconnected(error);
           this.#task.wake();
@@ -143,6 +146,7 @@ export class JsonRpcSession {
       });
     } catch (error) {
       if (!(error instanceof SystemErrorValue)) throw error;
+      this.lastError = error.message;
       this.reconnect.connectFailed(now, error);
       this.#events.disconnected(error);
     }
@@ -173,6 +177,7 @@ export class JsonRpcSession {
 
   #lost(error: SystemError | undefined, eof: boolean): void {
     this.#drop();
+    this.lastError = eof ? 'End of file' : error?.message;
     this.reconnect.disconnected(this.#host.loop.now(), error ?? (eof ? 'eof' : undefined));
     this.#events.disconnected(error);
     this.#task.wake();

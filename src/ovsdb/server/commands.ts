@@ -1,0 +1,231 @@
+/** The management commands of ovsdb-server. See ovsdb-server(1), "RUNTIME MANAGEMENT COMMANDS". */
+import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
+import { vlog } from '../../base/vlog.ts';
+import { OvsdbError } from '../ovsdb-error.ts';
+import { parseDbColumn } from './db-remotes.ts';
+import { checkExcludedTables } from './options.ts';
+import type { ServerProgram } from './program.ts';
+import { defaultRemoteOptions } from './remotes.ts';
+import type { ServedDatabase } from './served.ts';
+
+const log = vlog('ovsdb_server');
+
+const lines = (items: Iterable<string>): string =>
+  [...items]
+    .sort()
+    .map((item) => `${item}\n`)
+    .join('');
+
+/** @throws UnixctlError with the message of an error meant for the user */
+function userError<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Error) throw new UnixctlError(error.message);
+    throw error;
+  }
+}
+
+export function registerServerCommands(commands: UnixctlCommands, program: ServerProgram): void {
+  const { server, configuration } = program;
+  const { configFile } = program.settings;
+  const refuseWithConfigFile = (): void => {
+    if (configFile !== undefined)
+      throw new UnixctlError(`Update the ${configFile} and use ovsdb-server/reload instead`);
+  };
+
+  commands.register('ovsdb-server/compact', '', 0, 1, ([name]) => compact(program, name));
+  commands.register('ovsdb-server/memory-trim-on-compaction', 'on|off', 1, 1, ([word]) => {
+    // Memory goes back to the system as the engine sees fit; the command is kept for scripts that call it.
+    if (word !== 'on' && word !== 'off') throw new UnixctlError('invalid argument');
+    log.info(`memory trimming after compaction ${word === 'on' ? 'enabled' : 'disabled'}.`);
+    return '';
+  });
+  commands.register('ovsdb-server/reconnect', '', 0, 0, () => {
+    server.reconnect(true, 'user ran ovsdb-server/reconnect');
+    return '';
+  });
+  commands.register('ovsdb-server/reload', '', 0, 0, async () => {
+    if (configFile === undefined)
+      throw new UnixctlError('Configuration file was not specified on command line');
+    if (!(await program.reload()))
+      throw new UnixctlError('Configuration failed.  See the log file for details.');
+    return '';
+  });
+  commands.register('ovsdb-server/add-remote', 'REMOTE', 1, 1, ([name]) => {
+    refuseWithConfigFile();
+    if (name!.startsWith('db:')) userError(() => parseDbColumn(server.databases, name!));
+    if (!configuration.remotes.has(name!)) configuration.remotes.set(name!, defaultRemoteOptions(name!));
+    program.reconfigure();
+    return '';
+  });
+  commands.register('ovsdb-server/remove-remote', 'REMOTE', 1, 1, ([name]) => {
+    refuseWithConfigFile();
+    if (!configuration.remotes.delete(name!)) throw new UnixctlError('no such remote');
+    program.reconfigure();
+    return '';
+  });
+  commands.register('ovsdb-server/list-remotes', '', 0, 0, () => lines(configuration.remotes.keys()));
+  commands.register('ovsdb-server/add-db', 'DB', 1, 1, ([file]) => {
+    refuseWithConfigFile();
+    const config = program.commandLineConfig(file!);
+    userError(() => program.openDatabase(file!, config));
+    configuration.databases.set(file!, config);
+    return '';
+  });
+  commands.register('ovsdb-server/remove-db', 'DB', 1, 1, ([name]) => {
+    refuseWithConfigFile();
+    const served = server.databases.get(name!);
+    if (!served) throw new UnixctlError('Failed to find the database.');
+    if (name!.startsWith('_')) throw new UnixctlError('Cannot remove reserved database.');
+    program.removeDatabase(served);
+    return '';
+  });
+  commands.register('ovsdb-server/list-dbs', '', 0, 0, () => lines(server.databases.keys()));
+  commands.register('ovsdb-server/tlog-set', 'DB:TABLE on|off', 2, 2, ([name, word]) => {
+    const on = word!.toLowerCase() === 'on';
+    if (!on && word!.toLowerCase() !== 'off') throw new UnixctlError('invalid command argument');
+    const [database, tableName, extra] = name!.split(':').filter((part) => part !== '');
+    if (database === undefined || tableName === undefined || extra !== undefined)
+      throw new UnixctlError('invalid DB:TABLE argument');
+    const served = server.databases.get(database);
+    if (!served) throw new UnixctlError('no such database');
+    const table = served.db.tables.get(tableName);
+    if (!table) throw new UnixctlError('no such table');
+    table.log = on;
+    return '';
+  });
+  commands.register('ovsdb-server/tlog-list', '', 0, 0, () => tableLogs([...server.databases.values()]));
+  commands.register('ovsdb-server/perf-counters-show', '', 0, 0, () => '');
+  commands.register('ovsdb-server/perf-counters-clear', '', 0, 0, () => '');
+  commands.register('ovsdb-server/get-db-storage-status', 'DB', 1, 1, ([name]) => {
+    if (!server.databases.has(name!)) throw new UnixctlError('Failed to find the database.');
+    return 'status: ok';
+  });
+  commands.register('ovsdb-server/disable-monitor-cond', '', 0, 0, () => {
+    server.monitorCond = false;
+    server.reconnect(true, 'user ran ovsdb-server/disable-monitor-cond');
+    return '';
+  });
+  commands.register('memory/show', '', 0, 0, () => memoryText(program));
+  registerReplicationCommands(commands, program, refuseWithConfigFile);
+  if (!program.options.useDiff)
+    commands.register('ovsdb/file/column-diff-enable', '', 0, 0, () => {
+      program.options.useDiff = true;
+      return '';
+    });
+  if (!program.settings.useNoDataConversion)
+    commands.register('ovsdb/file/no-data-conversion-enable', '', 0, 0, () => '');
+}
+
+/** Until there is replication these only keep its settings. */
+function registerReplicationCommands(
+  commands: UnixctlCommands,
+  { settings }: ServerProgram,
+  refuseWithConfigFile: () => void,
+): void {
+  let source = settings.syncFrom;
+  let excluded = settings.syncExclude;
+  const probeInterval = (text: string): string => {
+    if (!/^[+-]?\d+$/.test(text)) throw new UnixctlError('Invalid probe interval, integer value expected');
+    return '';
+  };
+  commands.register('ovsdb-server/set-active-ovsdb-server', '', 1, 1, ([server]) => {
+    refuseWithConfigFile();
+    source = server;
+    return '';
+  });
+  commands.register('ovsdb-server/get-active-ovsdb-server', '', 0, 0, () => source ?? '');
+  commands.register('ovsdb-server/connect-active-ovsdb-server', '', 0, 0, () => {
+    refuseWithConfigFile();
+    if (source === undefined) return 'Unable to connect: active server is not specified.\n';
+    throw new UnixctlError('replication is not supported');
+  });
+  commands.register('ovsdb-server/disconnect-active-ovsdb-server', '', 0, 0, () => {
+    refuseWithConfigFile();
+    return '';
+  });
+  commands.register('ovsdb-server/set-active-ovsdb-server-probe-interval', '', 1, 1, ([text]) => {
+    refuseWithConfigFile();
+    return probeInterval(text!);
+  });
+  commands.register('ovsdb-server/set-relay-source-probe-interval', '', 1, 1, ([text]) => {
+    refuseWithConfigFile();
+    return probeInterval(text!);
+  });
+  commands.register('ovsdb-server/set-sync-exclude-tables', '', 0, 1, ([tables]) => {
+    refuseWithConfigFile();
+    try {
+      checkExcludedTables(tables ?? '');
+    } catch (error) {
+      return (error as Error).message;
+    }
+    excluded = tables;
+    return '';
+  });
+  commands.register('ovsdb-server/get-sync-exclude-tables', '', 0, 0, () => excluded ?? '');
+  commands.register('ovsdb-server/sync-status', '', 0, 0, () => 'state: active\n');
+}
+
+/** The reply of `ovsdb-server/compact`. */
+async function compact({ server }: ServerProgram, name: string | undefined): Promise<string> {
+  if (name?.startsWith('_')) throw new UnixctlError('cannot compact built-in databases');
+  const chosen = [...server.databases.values()].filter((served) =>
+    name === undefined ? !served.name.startsWith('_') : served.name === name,
+  );
+  if (chosen.length === 0) throw new UnixctlError('no database by that name');
+  const errors = await Promise.all(
+    chosen.map((served) => {
+      log.info(`compacting ${served.name} database by user request`);
+      return new Promise<OvsdbError | undefined>((done) => served.compact(done));
+    }),
+  );
+  const failed = errors.filter((error) => error instanceof OvsdbError);
+  if (failed.length > 0) throw new UnixctlError(failed.map((error) => `${error.message}\n`).join(''));
+  return '';
+}
+
+/** The reply of `ovsdb-server/tlog-list`. */
+function tableLogs(databases: readonly ServedDatabase[]): string {
+  let text =
+    'database        table                       logging\n--------        -----                       -------\n';
+  for (const served of [...databases].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    text += `${served.name.padEnd(16)} \n`;
+    for (const name of [...served.db.tables.keys()].sort())
+      text += `                ${name.padEnd(27)} ${served.db.tables.get(name)!.log ? 'ON' : 'OFF'}\n`;
+  }
+  return text;
+}
+
+/** The reply of `memory/show`: what the server's memory is spent on. */
+function memoryText({ server }: ServerProgram): string {
+  const usage = new Map<string, number>([
+    ['sessions', server.sessions.size],
+    ['monitors', 0],
+  ]);
+  const add = (name: string, n: number): void => {
+    usage.set(name, (usage.get(name) ?? 0) + n);
+  };
+  for (const session of server.sessions) {
+    add('triggers', session.triggers.size);
+    add('backlog', session.rpc.backlog);
+    add('monitors', session.monitors.size);
+  }
+  let weakRefs = 0;
+  for (const { db, tracker, history } of server.databases.values()) {
+    for (const table of db.tables.values()) {
+      add('cells', table.rows.size * table.schema.byName.size);
+      for (const referrers of table.referrers.values())
+        for (const { count } of referrers.values()) weakRefs += count;
+    }
+    add('atoms', db.atoms);
+    add('txn-history', history.size);
+    add('txn-history-atoms', history.atoms);
+    add('json-caches', tracker.cachedTexts);
+  }
+  usage.set('n-weak-refs', weakRefs);
+  return [...usage]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, n]) => `${name}:${n}`)
+    .join(' ');
+}

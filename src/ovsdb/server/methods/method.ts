@@ -1,0 +1,29 @@
+/** What the methods of the protocol share. */
+import type { Json } from '../../../jsonrpc/json.ts';
+import { type OvsdbError, syntaxError } from '../../ovsdb-error.ts';
+import type { ServedDatabase } from '../served.ts';
+import type { JsonRpcRequest, JsonText, Session } from '../session.ts';
+
+export interface Method {
+  /**
+   * @returns the result; undefined when the reply comes later
+   * @throws OvsdbError, MethodError: the error of the reply
+   */
+  run(session: Session, request: JsonRpcRequest): Json | JsonText | undefined;
+  /** Not answered after `ovsdb-server/disable-monitor-cond`. */
+  readonly needsMonitorCond?: boolean;
+}
+
+/** The database that the first parameter names. @throws OvsdbError */
+export function databaseOf(session: Session, { method, params }: JsonRpcRequest): ServedDatabase {
+  const [name] = params;
+  if (typeof name !== 'string')
+    throw syntaxError(params, `${method} request params must begin with <db-name>`);
+  const served = session.server.databases.get(name);
+  if (!served)
+    throw syntaxError(params, `${method} request specifies unknown database ${name}`, 'unknown database');
+  return served;
+}
+
+export const badRequest = ({ method, params }: JsonRpcRequest, details: string): OvsdbError =>
+  syntaxError(params, `${method}: ${details}`);

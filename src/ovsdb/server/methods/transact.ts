@@ -1,0 +1,31 @@
+/** RFC 7047 section 4.1.3. */
+import { sortedJson } from '../../../jsonrpc/json.ts';
+import { badRequest, databaseOf, type Method } from './method.ts';
+
+export const transact: Method = {
+  run(session, request) {
+    const served = databaseOf(session, request);
+    const { id, params } = request;
+    const key = session.triggers.size > 0 ? sortedJson(id) : undefined;
+    if (key !== undefined && session.triggers.has(key)) throw badRequest(request, 'duplicate request ID');
+    const trigger = served.triggers.run(
+      params,
+      {
+        readOnly: session.readOnly || served.readOnly,
+        ownsLock: (name) => session.server.locks.owns(session, name),
+      },
+      (results, durable) => {
+        if (session.triggers.size > 0) session.triggers.delete(sortedJson(id));
+        if (!durable) {
+          session.reply(id, results);
+          return;
+        }
+        served.whenDurable((error) =>
+          session.reply(id, error ? [...(results as readonly []), error.toJson()] : results),
+        );
+      },
+    );
+    if (trigger) session.triggers.set(sortedJson(id), { id, served, trigger });
+    return undefined;
+  },
+};

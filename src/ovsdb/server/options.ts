@@ -1,0 +1,176 @@
+/** The command line of ovsdb-server besides what all daemons share. See ovsdb-server(1). */
+import type { OptionSpec, ParsedOption } from '../../base/getopt.ts';
+
+export const OVSDB_SERVER_OPTIONS = {
+  remote: { long: 'remote', arg: 'required' },
+  run: { long: 'run', arg: 'required' },
+  privateKey: { long: 'private-key', short: 'p', arg: 'required' },
+  certificate: { long: 'certificate', short: 'c', arg: 'required' },
+  caCert: { long: 'ca-cert', short: 'C', arg: 'required' },
+  bootstrapCaCert: { long: 'bootstrap-ca-cert', arg: 'required' },
+  peerCaCert: { long: 'peer-ca-cert', arg: 'required' },
+  sslProtocols: { long: 'ssl-protocols', arg: 'required' },
+  sslCiphers: { long: 'ssl-ciphers', arg: 'required' },
+  sslCiphersuites: { long: 'ssl-ciphersuites', arg: 'required' },
+  sslServerName: { long: 'ssl-server-name', arg: 'required' },
+  record: { long: 'record', arg: 'optional' },
+  replay: { long: 'replay', arg: 'optional' },
+  syncFrom: { long: 'sync-from', arg: 'required' },
+  syncExcludeTables: { long: 'sync-exclude-tables', arg: 'required' },
+  active: { long: 'active' },
+  noDbs: { long: 'no-dbs' },
+  disableFileColumnDiff: { long: 'disable-file-column-diff' },
+  disableFileNoDataConversion: { long: 'disable-file-no-data-conversion' },
+  configFile: { long: 'config-file', arg: 'required' },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OvsdbServerOptionId = keyof typeof OVSDB_SERVER_OPTIONS;
+
+/** Settings of TLS: file names, or "db:" names of columns that hold them. */
+export interface SslSettings {
+  readonly privateKey: string | undefined;
+  readonly certificate: string | undefined;
+  readonly caCert: string | undefined;
+  readonly bootstrapCaCert: boolean;
+  readonly peerCaCert: string | undefined;
+  readonly protocols: string | undefined;
+  readonly ciphers: string | undefined;
+  readonly ciphersuites: string | undefined;
+  readonly serverName: string | undefined;
+}
+
+export interface OvsdbServerSettings {
+  readonly remotes: readonly string[];
+  /** Files of databases, or "relay:NAME:REMOTES". */
+  readonly databases: readonly string[];
+  readonly run: string | undefined;
+  readonly ssl: SslSettings;
+  readonly syncFrom: string | undefined;
+  readonly syncExclude: string | undefined;
+  readonly active: boolean;
+  readonly useColumnDiff: boolean;
+  readonly useNoDataConversion: boolean;
+  readonly configFile: string | undefined;
+}
+
+/**
+ * @param dbdir directory of databases
+ * @throws Error worded for the user
+ */
+export function ovsdbServerSettings(
+  options: readonly ParsedOption<OvsdbServerOptionId>[],
+  args: readonly string[],
+  dbdir: string,
+): OvsdbServerSettings {
+  const last = (id: OvsdbServerOptionId): string | undefined => options.findLast((o) => o.id === id)?.value;
+  const has = (id: OvsdbServerOptionId): boolean => options.some((o) => o.id === id);
+  const remotes = [...new Set(options.filter((o) => o.id === 'remote').map((o) => o.value!))];
+  const caOption = options.findLast((o) => o.id === 'caCert' || o.id === 'bootstrapCaCert');
+  const configFile = last('configFile');
+  const syncFrom = last('syncFrom');
+  const syncExclude = last('syncExcludeTables');
+  if (syncExclude !== undefined) checkExcludedTables(syncExclude);
+  if (configFile !== undefined) {
+    if (syncFrom !== undefined || syncExclude !== undefined || has('active'))
+      throw new Error('--config-file is mutually exclusive with --sync-from, --sync-exclude and --active');
+    if (remotes.length > 0) throw new Error('--config-file is mutually exclusive with --remote');
+    if (args.length > 0) throw new Error('Databases should be specified in a config file');
+  }
+  const useDefault = args.length === 0 && !has('noDbs') && configFile === undefined;
+  return {
+    remotes,
+    databases: useDefault ? [`${dbdir}/conf.db`] : args,
+    run: last('run'),
+    ssl: {
+      privateKey: last('privateKey'),
+      certificate: last('certificate'),
+      caCert: caOption?.value,
+      bootstrapCaCert: caOption?.id === 'bootstrapCaCert',
+      peerCaCert: last('peerCaCert'),
+      protocols: last('sslProtocols'),
+      ciphers: last('sslCiphers'),
+      ciphersuites: last('sslCiphersuites'),
+      serverName: last('sslServerName'),
+    },
+    syncFrom,
+    syncExclude,
+    active: has('active'),
+    useColumnDiff: !has('disableFileColumnDiff'),
+    useNoDataConversion: !has('disableFileNoDataConversion'),
+    configFile:
+      configFile === undefined || configFile.startsWith('/') ? configFile : `${dbdir}/${configFile}`,
+  };
+}
+
+/** Checks "DB:TABLE,DB:TABLE...". @throws Error worded for the user */
+export function checkExcludedTables(text: string): void {
+  for (const item of text.split(/[ ,]+/)) {
+    if (item === '') continue;
+    const [database, table, extra] = item.split(':');
+    if (!database || !table || extra !== undefined)
+      throw new Error(`invalid syntax: "${item}" in replication exclude tables`);
+  }
+}
+
+export const ovsdbServerUsage = (
+  program: string,
+  dbdir: string,
+  daemonPart: string,
+): string => `${program}: Open vSwitch database server
+usage: ${program} [OPTIONS] [DATABASE...]
+where each DATABASE is a database file in ovsdb format.
+The default DATABASE, if none is given, is
+${dbdir}/conf.db.
+
+JSON-RPC options (may be specified any number of times):
+  --remote=REMOTE         connect or listen to REMOTE
+
+Active JSON-RPC connection methods:
+  tcp:HOST:PORT           PORT at remote HOST
+  ssl:HOST:PORT           SSL/TLS PORT at remote HOST
+  unix:FILE               Unix domain socket named FILE
+Passive JSON-RPC connection methods:
+  ptcp:PORT[:IP]          listen to TCP PORT on IP
+  pssl:PORT[:IP]          listen for SSL/TLS on PORT on IP
+  punix:FILE              listen on Unix domain socket FILE
+PKI configuration (required to use SSL/TLS):
+  -p, --private-key=FILE  file with private key
+  -c, --certificate=FILE  file with certificate for private key
+  -C, --ca-cert=FILE      file with peer CA certificate
+  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
+SSL/TLS options:
+  --ssl-protocols=PROTOS    range of SSL/TLS protocols to enable
+  --ssl-ciphers=CIPHERS     list of SSL/TLS ciphers to enable
+                            with TLSv1.2
+  --ssl-ciphersuites=SUITES list of SSL/TLS ciphersuites to
+                            enable with TLSv1.3 and later
+  --ssl-server-name=NAME    server name for TLS Server Name
+                            Indication (SNI)
+
+Configuration file:
+  --config-file PATH      Use configuration file as a source of
+                          database and JSON-RPC configuration.
+                          Mutually exclusive with the DATABASE,
+                          JSON-RPC and Syncing options.
+                          Assumes --no-dbs.
+${daemonPart}
+Syncing options:
+  --sync-from=SERVER      sync DATABASE from active SERVER and start in
+                          backup mode (except with --active)
+  --sync-exclude-tables=DB:TABLE,...
+                          exclude the TABLE in DB from syncing
+  --active                with --sync-from, start in active mode
+
+Replay options:
+  --record[=DIR]            turn on writing replay files
+  --replay[=DIR]            run from replay files
+
+Other options:
+  --run COMMAND           run COMMAND as subprocess then exit
+  --unixctl=SOCKET        override default control socket name
+  --no-dbs                do not add default database
+  --disable-file-column-diff
+                          don't use column diff in database file
+  -h, --help              display this help message
+  -V, --version           display version information
+`;

@@ -1,0 +1,239 @@
+/**
+ * One client: its connection, its monitors, its waiting transactions, its locks.
+ *
+ * Requests are read only while everything sent so far has gone out, so a client that does not read can pile up no
+ * replies; its monitors' changes merge meanwhile. C counterpart: struct ovsdb_jsonrpc_session.
+ */
+import type { Stream } from '../../base/host.ts';
+import { vlog } from '../../base/vlog.ts';
+import { type Json, sortedJson, stringifyJson } from '../../jsonrpc/json.ts';
+import { type JsonRpcMessage, messageText } from '../../jsonrpc/jsonrpc.ts';
+import { JsonRpcSession } from '../../jsonrpc/session.ts';
+import type { Monitor } from '../monitor/monitor.ts';
+import { OvsdbError } from '../ovsdb-error.ts';
+import type { LockHolder, LockWaiter } from './locks.ts';
+import { METHODS, NOTIFICATIONS } from './methods/methods.ts';
+import type { ServedDatabase } from './served.ts';
+import type { OvsdbServer } from './server.ts';
+import type { Trigger } from './triggers.ts';
+
+const log = vlog('ovsdb_jsonrpc_server');
+const encoder = new TextEncoder();
+
+const UPDATE_METHODS = { 1: 'update', 2: 'update2', 3: 'update3' } as const;
+
+export type JsonRpcRequest = Extract<JsonRpcMessage, { type: 'request' }>;
+
+/** A method's error reply that is no <error> object. */
+export class MethodError extends Error {}
+
+/** A method's reply that is text already. */
+export class JsonText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export interface SessionMonitor {
+  /** JSON of the name that the client gave it. */
+  idText: string;
+  readonly id: Json;
+  readonly served: ServedDatabase;
+  readonly monitor: Monitor;
+}
+
+export interface PendingTrigger {
+  readonly id: Json;
+  readonly served: ServedDatabase;
+  readonly trigger: Trigger;
+}
+
+export interface SessionSettings {
+  readonly readOnly: boolean;
+  readonly maxBackoffMs: number;
+  /** 0 for none. */
+  readonly probeIntervalMs: number;
+}
+
+export class Session implements LockHolder {
+  readonly server: OvsdbServer;
+  readonly rpc: JsonRpcSession;
+  readonly waiters = new Map<string, LockWaiter>();
+  /** By the JSON of their names. */
+  readonly monitors = new Map<string, SessionMonitor>();
+  readonly triggers = new Map<string, PendingTrigger>();
+  readOnly: boolean;
+  /** The client follows the set of databases itself, through the _Server database. */
+  dbChangeAware = false;
+  /** Called when the session is over for good. */
+  onEnd: () => void = () => {};
+  #ended = false;
+
+  /** @param to a connection that a client opened, or the name of one that the server opens and keeps up */
+  constructor(server: OvsdbServer, to: Stream | string, settings: SessionSettings) {
+    this.server = server;
+    this.readOnly = settings.readOnly;
+    const active = typeof to === 'string';
+    this.rpc = new JsonRpcSession(
+      server.host,
+      active ? [to] : [],
+      {
+        connected: () => {},
+        message: (message) => this.#message(message),
+        disconnected: () => this.#disconnected(),
+        drained: () => this.#drained(),
+      },
+      { probeIntervalMs: settings.probeIntervalMs, ...(active ? {} : { accepted: to }) },
+    );
+    this.apply(settings);
+    server.sessions.add(this);
+  }
+
+  get name(): string {
+    return this.rpc.name;
+  }
+
+  apply(settings: SessionSettings): void {
+    this.readOnly = settings.readOnly;
+    this.rpc.reconnect.setBackoff(0, settings.maxBackoffMs);
+    this.rpc.reconnect.setProbeInterval(settings.probeIntervalMs);
+  }
+
+  /** Sends a message after all that the monitors have to tell. */
+  send(message: JsonRpcMessage): void {
+    this.#sendText(messageText(message));
+  }
+
+  #sendText(text: string): void {
+    this.#flushMonitors();
+    this.#sendNow(text);
+  }
+
+  #sendNow(text: string): void {
+    this.rpc.rpc?.sendBytes(encoder.encode(text));
+    if (this.rpc.backlog > 0) this.rpc.rpc?.pause();
+  }
+
+  #drained(): void {
+    if (this.rpc.backlog > 0) return;
+    this.flush();
+    if (this.rpc.backlog === 0) this.rpc.rpc?.resume();
+  }
+
+  /** Tells the monitors' changes unless the client is behind. */
+  flush(): void {
+    if (this.monitors.size > 0 && this.rpc.backlog === 0) this.#flushMonitors();
+  }
+
+  #flushMonitors(): void {
+    for (const monitor of this.monitors.values()) {
+      const text = monitor.monitor.takeUpdate();
+      if (text !== undefined) this.sendUpdate(monitor, text);
+    }
+  }
+
+  /** @param text JSON of <table-updates> */
+  sendUpdate({ idText, monitor }: SessionMonitor, text: string): void {
+    const lastId = monitor.version === 3 ? `"${monitor.lastId}",` : '';
+    this.#sendNow(
+      `{"id":null,"method":"${UPDATE_METHODS[monitor.version]}","params":[${idText},${lastId}${text}]}`,
+    );
+  }
+
+  reply(id: Json, result: Json | JsonText): void {
+    const text = result instanceof JsonText ? result.text : stringifyJson(result);
+    this.#sendText(`{"error":null,"id":${stringifyJson(id)},"result":${text}}`);
+  }
+
+  #message(message: JsonRpcMessage): void {
+    if (message.type === 'request') this.#request(message);
+    else if (message.type === 'notification') NOTIFICATIONS.get(message.method)?.(this, message.params);
+    else {
+      log.warn(`${this.name}: received unexpected ${message.type} message`);
+      this.rpc.forceReconnect();
+    }
+  }
+
+  #request(request: JsonRpcRequest): void {
+    let result: Json | JsonText | undefined;
+    try {
+      const method = METHODS.get(request.method);
+      if (!method || (method.needsMonitorCond && !this.server.monitorCond))
+        throw new MethodError('unknown method');
+      result = method.run(this, request);
+    } catch (error) {
+      if (!(error instanceof OvsdbError || error instanceof MethodError)) throw error;
+      this.send({
+        type: 'error',
+        error: error instanceof OvsdbError ? error.toJson() : error.message,
+        id: request.id,
+      });
+      return;
+    }
+    if (result !== undefined) this.reply(request.id, result);
+  }
+
+  notifyLock(method: 'locked' | 'stolen', name: string): void {
+    this.send({ type: 'notification', method, params: [name] });
+  }
+
+  addMonitor(monitor: SessionMonitor): void {
+    this.monitors.set(sortedJson(monitor.id), monitor);
+  }
+
+  /** @param notify whether a client that follows the databases itself is told */
+  removeMonitor(key: string, notify: boolean): void {
+    const entry = this.monitors.get(key);
+    if (!entry) return;
+    this.monitors.delete(key);
+    entry.monitor.close();
+    if (notify && this.dbChangeAware && this.rpc.isConnected)
+      this.send({ type: 'notification', method: 'monitor_canceled', params: [entry.id] });
+  }
+
+  /** Gives a waiting transaction up; a client that can tell gets the error "canceled". */
+  cancelTrigger(key: string): void {
+    const pending = this.triggers.get(key);
+    if (!pending) return;
+    this.triggers.delete(key);
+    pending.served.triggers.cancel(pending.trigger);
+    if (this.dbChangeAware && this.rpc.isConnected)
+      this.send({ type: 'error', error: 'canceled', id: pending.id });
+  }
+
+  /** Drops everything about a database that is going away or changing its schema. */
+  forgetDatabase(served: ServedDatabase): void {
+    for (const [key, monitor] of [...this.monitors])
+      if (monitor.served === served) this.removeMonitor(key, true);
+    for (const [key, pending] of [...this.triggers]) if (pending.served === served) this.cancelTrigger(key);
+  }
+
+  reconnect(force: boolean, comment: string): void {
+    if (this.dbChangeAware && !force) return;
+    if (this.rpc.isConnected) log.info(`${this.name}: disconnecting (${comment})`);
+    this.rpc.forceReconnect();
+  }
+
+  #forgetAll(): void {
+    for (const key of [...this.triggers.keys()]) this.cancelTrigger(key);
+    for (const key of [...this.monitors.keys()]) this.removeMonitor(key, false);
+    this.server.locks.unlockAll(this);
+    this.dbChangeAware = false;
+  }
+
+  #disconnected(): void {
+    this.#forgetAll();
+    if (!this.rpc.isAlive) this.close();
+  }
+
+  /** Ends the session for good. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#forgetAll();
+    this.rpc.close();
+    this.server.sessions.delete(this);
+    this.onEnd();
+  }
+}
