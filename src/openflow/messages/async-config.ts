@@ -81,7 +81,10 @@ function decodeProperty(
   masks: { primary: Masks; secondary: Masks },
 ): void {
   const type = p.experimenter ? undefined : ASYNC_TYPES[p.type >> 1];
-  if (type === undefined) return unknownProperty(log, loose, 'async config', p);
+  if (type === undefined) {
+    unknownProperty(log, loose, 'async config', p);
+    return;
+  }
   const role = p.type & 1 ? masks.primary : masks.secondary;
   role[type] = decodeMask(propertyU32(p), type, c.version, loose);
 }

@@ -132,7 +132,7 @@ function tupleText(t: CtTuple, m: CtMatch): string {
   return `${src}=${address(t.src)},${dst}=${address(t.dst)},${ports}`;
 }
 
-const labelsHex = (n: bigint): string => `0x${n.toString(16)}`;
+const labelsHex = (n: bigint): string => (n ? `0x${n.toString(16)}` : '0');
 
 /** A match as ofp-print and dpctl print it. */
 export function ctMatchText(m: CtMatch): string {

@@ -1,9 +1,11 @@
 /** Lists of fields as OXM headers: with masks as their values, or headers alone. C counterpart: lib/nx-match.c. */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import type { FieldName } from '../../flow/field-names.ts';
+import { formatFieldText } from '../../flow/field-text.ts';
 import {
   FIELD,
   type Field,
+  fieldAllOnes,
   fieldByHeader,
   fieldHeader,
   headerValueBytes,
@@ -78,9 +80,8 @@ export function putFieldArray(w: ByteWriter, fields: readonly FieldMask[], versi
 export const fieldArrayText = (fields: readonly FieldMask[]): string =>
   fields
     .map(({ field, mask }) => {
-      const { bytes } = FIELD[field];
-      if (mask === (1n << BigInt(8 * bytes)) - 1n) return field;
-      return `${field}=0x${mask.toString(16).padStart(2 * bytes, '0')}`;
+      const f = FIELD[field];
+      return mask === fieldAllOnes(f) ? field : `${field}=${formatFieldText(f, mask)}`;
     })
     .join(',');
 

@@ -153,7 +153,7 @@ function decodeFlow11(r: ByteReader, c: DecodeContext): FlowStats {
   const hardTimeout = r.u16();
   const rawFlags = r.u16();
   const importance = r.u16();
-  r.skip(4);
+  r.skip(2);
   const cookie = r.u64();
   const packetCount = r.u64();
   const byteCount = r.u64();
@@ -313,7 +313,7 @@ function encodeFlow(w: ByteWriter, s: FlowStats, c: EncodeContext): void {
         .u16(s.hardTimeout);
       w.u16(version >= 4 ? encodeFlowFlags(s.flags, version) : 0)
         .u16(version >= 5 ? s.importance : 0)
-        .u32(0);
+        .u16(0);
       w.u64(s.cookie).u64(known(s.packetCount)).u64(known(s.byteCount));
       putMatch11(w, s.match, version);
   }

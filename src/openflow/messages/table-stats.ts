@@ -28,14 +28,14 @@ const OF10_FIELDS: readonly (readonly [number, FieldName])[] = [
   [0x3f << 8, 'ip_src'],
   [0x3f << 14, 'ip_dst'],
   [1 << 20, 'vlan_pcp'],
-  [1 << 21, 'ip_dscp'],
+  [1 << 21, 'nw_tos'],
 ];
 const OF11_FIELDS: readonly (readonly [number, FieldName])[] = [
   [1 << 0, 'in_port'],
   [1 << 1, 'vlan_vid'],
   [1 << 2, 'vlan_pcp'],
   [1 << 3, 'eth_type'],
-  [1 << 4, 'ip_dscp'],
+  [1 << 4, 'nw_tos'],
   [1 << 5, 'nw_proto'],
   [1 << 6, 'tcp_src'],
   [1 << 7, 'tcp_dst'],
