@@ -31,6 +31,8 @@ export const tableStyle = (format: TableStyle['format'] = 'list'): TableStyle =>
 
 /** A value in each of the forms that it may be printed in. */
 export interface TableCell {
+  /** Fixed text, whatever form of values is asked for. */
+  readonly text?: string;
   json(): Json;
   string(): string;
   bare(): string;
@@ -38,10 +40,14 @@ export interface TableCell {
 
 /** A cell of fixed text. */
 export const textCell = (text: string): TableCell => ({
+  text,
   json: () => text,
   string: () => text,
   bare: () => text,
 });
+
+/** A cell with nothing in it. */
+export const EMPTY_CELL: TableCell = { ...textCell(''), json: () => null };
 
 /** A cell that shows JSON as such. */
 export const jsonCell = (json: Json): TableCell => ({
@@ -149,6 +155,7 @@ export class TablePrinter {
 const timeText = (wallMs: number): string => formatTime('%Y-%m-%d %H:%M:%S.###', wallMs);
 
 function cellText(cell: TableCell, style: TableStyle): string {
+  if (cell.text !== undefined) return cell.text;
   return style.cells === 'json' ? sortedJson(cell.json()) : cell[style.cells]();
 }
 

@@ -1,4 +1,5 @@
 /** ovsdb-client --detach: prints the first results, lets the shell go on, and keeps printing. */
+import fs from 'node:fs';
 import { CLIENT_OPTIONS, runClient } from '../ctl/ovsdb-client/ovsdb-client.ts';
 import { ToolError } from '../ctl/tool.ts';
 import { type Daemon, runDaemon } from './daemon.ts';
@@ -10,7 +11,14 @@ const daemon: Daemon<keyof typeof CLIENT_OPTIONS> = {
   keepsOutput: true,
   usage: (program) => `usage: ${program} [OPTIONS] COMMAND [ARG...]\n`,
   start: ({ program, host, commands, options, args, exit, fatal }) =>
-    new Promise((ready) => {
+    new Promise((serves) => {
+      const ready = (keepErrors: boolean): void => {
+        if (!keepErrors) {
+          fs.closeSync(2);
+          fs.openSync('/dev/null', 'r+');
+        }
+        serves();
+      };
       const io = { ...processIo(program), host };
       runClient(io, options, args, { commands, ready }).then(
         () => exit(0),

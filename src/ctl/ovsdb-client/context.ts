@@ -10,8 +10,9 @@ import { databaseInfo, openRpc, type Rpc, RpcError } from './rpc.ts';
 /** How the process leaves its terminal (`--detach`). */
 export interface Detached {
   readonly commands: UnixctlCommands;
-  /** The first results are there: lets the starter go. */
-  ready(): void;
+  /** The first results are there: lets the starter go.
+   * @param keepErrors whether standard error, like standard output, stays what it is */
+  ready(keepErrors: boolean): void;
 }
 
 export interface ClientSettings {

@@ -23,7 +23,7 @@ async function runLock(client: Client, method: LockMethod, name: string): Promis
       return '';
     });
   await request(method, name);
-  detached?.ready();
+  detached?.ready(false);
   await ended;
 }
 

@@ -6,7 +6,7 @@ import { datumFromJson, datumToBare, datumToText } from '../../ovsdb/datum.ts';
 import { isJsonObject } from '../../ovsdb/members.ts';
 import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
 import type { ColumnSchema, DatabaseSchema, TableSchema } from '../../ovsdb/schema.ts';
-import { jsonCell, type TableCell, TablePrinter, textCell } from '../table.ts';
+import { EMPTY_CELL, jsonCell, type TableCell, TablePrinter, textCell } from '../table.ts';
 import { ToolError } from '../tool.ts';
 import type { Client, ClientCommand } from './context.ts';
 import { checked } from './rpc.ts';
@@ -23,8 +23,6 @@ interface Monitored {
   readonly table: TableSchema;
   readonly columns: ColumnSchema[];
 }
-
-const EMPTY_CELL: TableCell = { json: () => null, string: () => '', bare: () => '' };
 
 /** A value as the server sent it; as JSON if it does not fit the column. */
 function valueCell(json: Json, { type }: ColumnSchema): TableCell {
@@ -226,7 +224,7 @@ async function runMonitor(
   }
   started = true;
   for (const print of early) print();
-  client.detached?.ready();
+  client.detached?.ready(true);
   await ended;
 }
 

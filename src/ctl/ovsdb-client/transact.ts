@@ -19,7 +19,7 @@ async function transactOn(client: Client, args: readonly string[], transaction: 
   if (typeof database !== 'string') throw new ToolError('not a valid OVSDB query');
   await client.open('database', 1, args, database);
   if (client.settings.dbChangeAware) await client.announceChangeAware();
-  client.detached?.ready();
+  client.detached?.ready(true);
   return client.rpc.transact('transact', transaction as readonly Json[]);
 }
 
