@@ -128,9 +128,14 @@ export function decodeActions(
   version: OfpVersion,
   allowed = ACTIONS_ONLY,
 ): OfpAct[] {
-  if (length % 8 !== 0) throw badLength(`OpenFlow message actions length ${length} is not a multiple of 8`);
-  if (length > r.left)
-    throw badLength(`OpenFlow message actions length ${length} exceeds remaining message length (${r.left})`);
+  let problem: string | undefined;
+  if (length % 8 !== 0) problem = `OpenFlow message actions length ${length} is not a multiple of 8`;
+  else if (length > r.left)
+    problem = `OpenFlow message actions length ${length} exceeds remaining message length (${r.left})`;
+  if (problem !== undefined) {
+    log.warnRl(limit, problem);
+    throw new OfpError('OFPBRC_BAD_LEN');
+  }
   const acts = decodeActionList(r, length, version);
   checkVerified(acts, version, allowed, undefined);
   return acts;

@@ -46,7 +46,7 @@ const makeAct = (
 ): OfpAct => ({
   kind: 'set_field',
   field,
-  value: value & mask,
+  value,
   mask,
   flowHasVlan: false,
   compat,

@@ -59,10 +59,12 @@ export class WireForm {
   readonly ids: readonly (WireId | undefined)[];
   readonly shape: Shape;
   readonly decode: ActionDecoder;
+  readonly #first: WireId;
 
   constructor(name: string, ids: string, shape: Shape, decode: ActionDecoder) {
     this.name = name;
     this.ids = parseIds(ids);
+    this.#first = this.ids.find((id) => id !== undefined)!;
     this.shape = shape;
     this.decode = decode;
   }
@@ -88,8 +90,8 @@ export class WireForm {
   }
 
   #header(w: ByteWriter, version: OfpVersion): WireId {
-    const id = this.ids[version];
-    if (!id) throw new RangeError(`${this.name} does not exist in OpenFlow version ${version}`);
+    // An action that a version has no form for is written as the first version that has one: the peer refuses it.
+    const id = this.ids[version] ?? this.#first;
     if (id.vendor) w.u16(OFPAT_VENDOR).u16(this.minLength(id)).u32(id.vendor).u16(id.type);
     else w.u16(id.type).u16(this.minLength(id));
     return id;
