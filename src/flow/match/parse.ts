@@ -5,23 +5,26 @@
  * message of the C tools. C counterpart: ofp_parse_field, ofp_parse_protocol and parse_subfield of lib/ofp-flow.c.
  */
 
-import { formatFieldText, parseFieldText, usableProtocols } from '../field-text.ts';
+import { formatFieldText, parseFieldText, parseFieldValue, usableProtocols } from '../field-text.ts';
 import {
   addEthernetPrereq,
   type Field,
   fieldByName,
+  fieldPrereqsOk,
   getField,
   getFieldMask,
+  maskField,
   matchDefaultPacketType,
   matchField,
+  setField,
 } from '../fields.ts';
 import { nextKeyValue } from '../key-value.ts';
-import { catchAllMatch, F, type Match } from '../layout.ts';
-import type { NameMap } from '../ports.ts';
+import { catchAllMatch, F, type Flow, type Match, newFlow } from '../layout.ts';
+import { type NameMap, OFPP } from '../ports.ts';
 import { OFPUTIL_P } from '../protocols.ts';
 import { parseSubfield, SubfieldError } from '../subfield.ts';
 import { FlowTextError, scanInt } from '../text.ts';
-import { matchTunOption } from '../tun-metadata.ts';
+import { matchTunOption, type TunTable } from '../tun-metadata.ts';
 
 /** Words that stand for an Ethertype and a protocol. */
 const PROTOCOLS: Readonly<Record<string, readonly [ethertype: number, proto: number]>> = {
@@ -155,4 +158,53 @@ export function parseMatch(text: string, ports?: NameMap): { match: Match; usabl
     usable &= u;
   }
   return { match, usable: usable & finishParsedMatch(match) };
+}
+
+/**
+ * A packet's key from text such as `tcp,nw_src=1.2.3.4,tp_dst=80`: values only, each after what it needs.
+ * @returns the key, and the mask of the fields that the text named
+ * @throws FlowTextError
+ */
+export function parseExactFlow(text: string, ports?: NameMap, table?: TunTable): { flow: Flow; mask: Flow } {
+  const flow = newFlow();
+  const mask = newFlow();
+  const fail = (detail: string): FlowTextError => new FlowTextError(`${text}: ${detail}`);
+  for (let pair = nextKeyValue(text); pair; pair = nextKeyValue(text, pair.end)) {
+    const { key } = pair;
+    const protocol = protocolByName(key);
+    if (protocol) {
+      if (flow[F.DL_TYPE]) throw fail('Ethernet type set multiple times');
+      flow[F.DL_TYPE] = protocol[0];
+      mask[F.DL_TYPE] = 0xffff;
+      if (!protocol[1]) continue;
+      if (flow[F.NW_PROTO]) throw fail('network protocol set multiple times');
+      flow[F.NW_PROTO] = protocol[1];
+      mask[F.NW_PROTO] = 0xff;
+      continue;
+    }
+    const known = fieldByName(key);
+    if (!known) throw fail(`unknown field ${key}`);
+    const field = table ? table.resolve(known.name) : known;
+    if (!fieldPrereqsOk(field, flow)) throw fail(`prerequisites not met for setting ${key}`);
+    if (getField(flow, field) !== 0n) throw fail(`field ${key} set multiple times`);
+    setField(flow, field, parseValue(field, key, pair.value, ports, fail));
+    if (field.tunIndex < 0 || field.mapped) maskField(mask, field);
+  }
+  if (flow[F.IN_PORT] === 0) flow[F.IN_PORT] = OFPP.NONE;
+  return { flow, mask };
+}
+
+function parseValue(
+  field: Field,
+  key: string,
+  text: string,
+  ports: NameMap | undefined,
+  fail: (detail: string) => FlowTextError,
+): bigint {
+  try {
+    return parseFieldValue(field, text, ports);
+  } catch (e) {
+    if (e instanceof FlowTextError) throw fail(`bad value for ${key} (${e.message})`);
+    throw e;
+  }
 }
