@@ -9,6 +9,9 @@
 /** 48-bit MAC address as a number below 2**48. */
 export type Mac = number;
 
+/** In {@link NetdevStats}: the device does not keep this counter. Shown as '?' and as all ones in OpenFlow. */
+export const UNKNOWN_COUNTER = -1;
+
 export interface NetdevStats {
   rxPackets: number;
   txPackets: number;

@@ -78,7 +78,7 @@ export function parsePlain(
       } else if (proto === 132) {
         if (size < 12) return 0;
         tp = i32[l4]!;
-      } else if (proto === 2) {
+      } else if (proto === 2 || proto === 58) {
         return 0;
       }
     }
