@@ -3,8 +3,7 @@ import { runTool } from '../tool-main.ts';
 
 /** With --detach it is a daemon, which few calls are: the code for that is loaded only then. */
 if (process.argv.some((word) => word.startsWith('--detach'))) {
-  const { runDetachedClient } = await import('../ovsdb-client-daemon.ts');
-  await runDetachedClient();
+  void import('../ovsdb-client-daemon.ts').then(({ runDetachedClient }) => runDetachedClient());
 } else {
-  await runTool('ovsdb-client', ovsdbClient);
+  void runTool('ovsdb-client', ovsdbClient);
 }

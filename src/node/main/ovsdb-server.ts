@@ -15,7 +15,7 @@ import { daemonUsage } from '../daemon-options.ts';
 
 const log = vlog('ovsdb_server');
 
-await runDaemon({
+void runDaemon({
   name: 'ovsdb-server',
   options: OVSDB_SERVER_OPTIONS,
   usage: (program, { dirs }) => ovsdbServerUsage(program, dirs.db, daemonUsage(program, dirs.run, dirs.log)),
