@@ -175,12 +175,13 @@ export class FlowTables {
   /** Puts a rule into its table, for the next version. */
   insert(rule: Rule): void {
     const table = this.tables[rule.tableId]!;
-    table.flowCount++;
     table.classifier.insert(rule, this.version + 1);
     this.#index(rule, table);
   }
 
   #index(rule: Rule, table: Table): void {
+    table.flowCount++;
+    if (rule.isHidden) table.hiddenCount++;
     this.#cookies.insert(rule);
     if (rule.idleTimeout !== 0 || rule.hardTimeout !== 0) this.expirable.add(rule);
     table.eviction?.add(rule);
@@ -191,12 +192,13 @@ export class FlowTables {
   /** Takes a rule out for the next version. It stays in the classifier until {@link sweep} or {@link restore}. */
   hide(rule: Rule): void {
     const table = this.tables[rule.tableId]!;
-    table.flowCount--;
     rule.hideFrom(this.version + 1);
     this.#unindex(rule, table);
   }
 
   #unindex(rule: Rule, table: Table): void {
+    table.flowCount--;
+    if (rule.isHidden) table.hiddenCount--;
     this.#cookies.remove(rule);
     this.expirable.delete(rule);
     table.eviction?.remove(rule);
@@ -207,7 +209,6 @@ export class FlowTables {
   /** Undoes {@link insert}, before it was published. */
   retract(rule: Rule): void {
     const table = this.tables[rule.tableId]!;
-    table.flowCount--;
     table.classifier.remove(rule);
     this.#unindex(rule, table);
   }
@@ -215,7 +216,6 @@ export class FlowTables {
   /** Undoes {@link hide}, before it was published. */
   restore(rule: Rule): void {
     const table = this.tables[rule.tableId]!;
-    table.flowCount++;
     rule.unhide();
     this.#index(rule, table);
   }

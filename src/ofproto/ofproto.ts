@@ -46,6 +46,8 @@ import type { Table } from './table.ts';
 
 const log = vlog('ofproto');
 const meterLimit = new RateLimit(1, 5);
+const fragLimit = new RateLimit(5, 20);
+const FRAG_TEXT = ['normal', 'drop', 'reassemble', 'nx-match'];
 const portLimit = new RateLimit(1, 5);
 const expired = coverage('ofproto_dpif_expired');
 const flushed = coverage('ofproto_flush');
@@ -163,6 +165,17 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     if (this.flows.hasGarbage) return 0;
     if (this.monitors.run()) return this.now() + MONITOR_POLL_MS;
     return this.everySecond.size > 0 ? this.#nextSecondMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** FRAG.*: how to treat IP fragments. */
+  setFragHandling(frag: number): void {
+    if (frag === this.fragHandling) return;
+    if (frag === FRAG.REASM || !this.provider.setFragHandling) {
+      log.warnRl(fragLimit, `${this.name}: unsupported fragment handling mode ${FRAG_TEXT[frag] ?? frag}`);
+      return;
+    }
+    this.provider.setFragHandling(frag);
+    this.fragHandling = frag;
   }
 
   // --- ports ------------------------------------------------------------------------------------------------
@@ -437,11 +450,17 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     if (rule) this.deleteRules([rule], OFPRR.DELETE);
   }
 
-  groupChange(change: GroupChange): void {
+  /** Carries out a group mod. @throws OfpError */
+  changeGroups(change: GroupChange): void {
     change.start();
     this.publish();
     this.finishGroupChange(change);
     this.monitors.flush();
+  }
+
+  /** Flows of the switch itself in table 0. */
+  countHiddenRules(): number {
+    return this.flows.tables[0]!.hiddenCount;
   }
 
   /** Applies a new limit on the number of flows, evicting what is over it. */

@@ -31,6 +31,8 @@ export class Table {
   readonly classifier = new Classifier<Rule>();
   /** Rules that are in it in the newest version. */
   flowCount = 0;
+  /** How many of them controllers do not see. */
+  hiddenCount = 0;
   /** Flows beyond which additions evict or fail. */
   maxFlows: number = Number.POSITIVE_INFINITY;
   /** What happens to packets that no flow matches. 'default' depends on the controllers' version. */
