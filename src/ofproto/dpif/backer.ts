@@ -3,12 +3,13 @@
  * recirculation ids, patch ports between bridges. All bridges of one datapath type have the same.
  * C counterpart: struct dpif_backer.
  */
-import type { Loop } from '../../base/loop.ts';
+
 import type { Random } from '../../base/host.ts';
+import type { Loop } from '../../base/loop.ts';
 import type { Dpif } from '../../datapath/dpif-provider.ts';
+import type { Netdev } from '../../datapath/netdev-provider.ts';
 import { F, type Flow } from '../../flow/layout.ts';
 import { type NameMap, OFPP } from '../../flow/ports.ts';
-import type { Netdev } from '../../datapath/netdev-provider.ts';
 import { DatapathMeters } from './datapath-meters.ts';
 import { type DatapathFeatures, USERSPACE_FEATURES } from './features.ts';
 import type { OfportDpif } from './ofport.ts';

@@ -39,7 +39,11 @@ export class DatapathMeters {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       throw new OfpError(
-        error.code === 'EFBIG' ? 'OFPMMFC_OUT_OF_METERS' : error.code === 'EINVAL' ? 'OFPMMFC_BAD_RATE' : 'OFPMMFC_UNKNOWN',
+        error.code === 'EFBIG'
+          ? 'OFPMMFC_OUT_OF_METERS'
+          : error.code === 'EINVAL'
+            ? 'OFPMMFC_BAD_RATE'
+            : 'OFPMMFC_UNKNOWN',
       );
     }
     this.#used.add(id);

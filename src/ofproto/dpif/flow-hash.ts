@@ -6,7 +6,14 @@
  * of the fields as they lie in memory there, and MurmurHash3's mixing for words.
  * C counterparts: lib/jhash.c, lib/hash.h, flow_hash_*() in lib/flow.c.
  */
-import { F, type Flow, FLOW_NW_FRAG_ANY, FLOW_NW_FRAG_LATER, VLAN_CFI, VLAN_VID_MASK } from '../../flow/layout.ts';
+import {
+  F,
+  FLOW_NW_FRAG_ANY,
+  FLOW_NW_FRAG_LATER,
+  type Flow,
+  VLAN_CFI,
+  VLAN_VID_MASK,
+} from '../../flow/layout.ts';
 
 const rot = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
 
@@ -110,14 +117,22 @@ export const HASH_FIELDS = {
 } as const;
 
 const swap16 = (x: number): number => ((x & 0xff) << 8) | ((x >>> 8) & 0xff);
-const swap32 = (x: number): number => ((x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24)) >>> 0;
+const swap32 = (x: number): number =>
+  ((x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24)) >>> 0;
 
 /** Writes `value` big-endian into `n` bytes at `at`. */
 function put(bytes: Uint8Array, at: number, n: number, value: number): void {
   for (let i = 0; i < n; i++) bytes[at + i] = value >>> (8 * (n - 1 - i));
 }
 
-function putAddress(bytes: Uint8Array, at: number, flow: Flow, src: number, dst: number, words: number): void {
+function putAddress(
+  bytes: Uint8Array,
+  at: number,
+  flow: Flow,
+  src: number,
+  dst: number,
+  words: number,
+): void {
   for (let i = 0; i < words; i++) put(bytes, at + 4 * i, 4, flow[src + i]! ^ flow[dst + i]!);
 }
 

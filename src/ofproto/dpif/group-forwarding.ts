@@ -50,7 +50,11 @@ function hashTable(buckets: readonly Bucket[], maxValues: number): Bucket[] | un
 }
 
 /** For a group as it is defined now. */
-export function groupForwarding(type: GroupType, buckets: readonly Bucket[], props: GroupProps): GroupForwarding {
+export function groupForwarding(
+  type: GroupType,
+  buckets: readonly Bucket[],
+  props: GroupProps,
+): GroupForwarding {
   if (type !== 'select') return DEFAULT;
   switch (props.selectionMethod) {
     case '': {

@@ -108,7 +108,8 @@ export class Mirrors {
   removeBundle(bundle: Bundle): boolean {
     let changed = false;
     for (const [key, m] of [...this.#byKey]) {
-      const without = (set: ReadonlySet<Bundle>): ReadonlySet<Bundle> => new Set([...set].filter((b) => b !== bundle));
+      const without = (set: ReadonlySet<Bundle>): ReadonlySet<Bundle> =>
+        new Set([...set].filter((b) => b !== bundle));
       if (m.outBundle === bundle) this.delete(key);
       else if (m.sources.has(bundle) || m.destinations.has(bundle))
         this.set(key, { ...m, sources: without(m.sources), destinations: without(m.destinations) });

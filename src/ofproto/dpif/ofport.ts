@@ -8,7 +8,6 @@ import type { Bundle } from './bundle.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
 import type { PortProtocol } from './port-protocol.ts';
 
-
 /** What kind of packets a port carries: Ethernet, bare IP that the bridge sees as Ethernet, or anything. */
 export type PacketTypeMode = 'legacy-l2' | 'legacy-l3' | 'ptap';
 

@@ -9,16 +9,27 @@ import { coverage } from '../../base/coverage.ts';
 import { SystemError } from '../../base/host.ts';
 import { randomUuid } from '../../base/uuid.ts';
 import { expandMatch } from '../../classifier/mini-match.ts';
-import type { Field, FieldName } from '../../flow/fields.ts';
 import { extractFlow } from '../../flow/extract.ts';
+import type { Field, FieldName } from '../../flow/fields.ts';
 import { F, type Flow, type Match, newFlow } from '../../flow/layout.ts';
 import { formatFlow, formatMatch } from '../../flow/match/format.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import { OFPP } from '../../flow/ports.ts';
+import type { OfpAct } from '../../openflow/actions/action.ts';
 import { formatActions } from '../../openflow/actions/format.ts';
 import { actsEqual } from '../../openflow/actions/query.ts';
-import type { OfpAct } from '../../openflow/actions/action.ts';
-import { FRAG, type FlowMod, FF, type Message, type MeterStats, OFPR, PC, type PortStats, PS, UNKNOWN_COUNT } from '../../openflow/messages/message.ts';
+import {
+  FF,
+  type FlowMod,
+  FRAG,
+  type Message,
+  type MeterStats,
+  OFPR,
+  PC,
+  type PortStats,
+  PS,
+  UNKNOWN_COUNT,
+} from '../../openflow/messages/message.ts';
 import type { Group } from '../group.ts';
 import { MacLearning } from '../l2/mac-learning.ts';
 import type { Meter } from '../meter.ts';
@@ -33,15 +44,14 @@ import type { Backer, Backers } from './backer.ts';
 import { Bundle, type BundleSettings } from './bundle.ts';
 import type { DatapathFeatures } from './features.ts';
 import { type GroupForwarding, groupForwarding } from './group-forwarding.ts';
-import { Mirrors, type MirrorSettings } from './mirrors.ts';
+import { type MirrorSettings, Mirrors } from './mirrors.ts';
 import { OfportDpif } from './ofport.ts';
 import { resumePacket } from './resume.ts';
 import type { Samplers } from './samplers.ts';
 import { FLOW_SETTINGS } from './udpif.ts';
-import { xlateActions } from './xlate/xlate.ts';
 import type { XlateCtx } from './xlate/ctx.ts';
+import { xlateActions } from './xlate/xlate.ts';
 import type { Xvlan } from './xlate/xvlan.ts';
-
 
 const REASONS = {
   reconfigure: coverage('rev_reconfigure'),
@@ -67,7 +77,13 @@ export interface InBandForwarding {
 }
 
 /** Datapath meters are the datapath's numbers; the switch asks for as many. */
-const METER_FEATURES = { maxMeters: 200_000, bandTypes: 1 << 1, capabilities: 0xf, maxBands: 8, maxColor: 0 } as const;
+const METER_FEATURES = {
+  maxMeters: 200_000,
+  bandTypes: 1 << 1,
+  capabilities: 0xf,
+  maxBands: 8,
+  maxColor: 0,
+} as const;
 
 let nextSerial = 1;
 
@@ -226,9 +242,13 @@ export class OfprotoDpif implements OfprotoProvider {
   /** The rule that `mod` would make, if it is there already as it would make it. */
   findLearned(mod: FlowMod): Rule | undefined {
     const rule = this.findRule(mod);
-    if (!rule || rule.idleTimeout !== mod.idleTimeout || rule.hardTimeout !== mod.hardTimeout) return undefined;
+    if (!rule || rule.idleTimeout !== mod.idleTimeout || rule.hardTimeout !== mod.hardTimeout)
+      return undefined;
     if (mod.modifyCookie && rule.cookie !== mod.newCookie) return undefined;
-    if (rule.importance !== mod.importance || (rule.flags & FF.SEND_FLOW_REM) !== (mod.flags & FF.SEND_FLOW_REM))
+    if (
+      rule.importance !== mod.importance ||
+      (rule.flags & FF.SEND_FLOW_REM) !== (mod.flags & FF.SEND_FLOW_REM)
+    )
       return undefined;
     return actsEqual(rule.actions, mod.actions) ? rule : undefined;
   }
@@ -371,7 +391,8 @@ export class OfprotoDpif implements OfprotoProvider {
     dp.netdev = port.netdev;
     const mayEnable = (port.state & PS.LIVE) !== 0;
     const relevant = PC.NO_RECV | PC.NO_RECV_STP | PC.NO_FLOOD | PC.NO_FWD | PC.NO_PACKET_IN;
-    const changed = ((port.config ^ oldConfig) & relevant) !== 0 || ((port.config ^ dp.config) & relevant) !== 0;
+    const changed =
+      ((port.config ^ oldConfig) & relevant) !== 0 || ((port.config ^ dp.config) & relevant) !== 0;
     dp.config = port.config;
     if (changed) {
       if (dp.bundle) this.#updateFloodable(dp.bundle);
@@ -390,7 +411,9 @@ export class OfprotoDpif implements OfprotoProvider {
     const peerName = dp.netdev.config().get('peer');
     const other = peerName === undefined ? undefined : this.backers.portByName(peerName);
     const peer =
-      other && other.netdev.type === 'patch' && other.netdev.config().get('peer') === dp.name ? other : undefined;
+      other && other.netdev.type === 'patch' && other.netdev.config().get('peer') === dp.name
+        ? other
+        : undefined;
     if (peer === dp.peer) return;
     if (dp.peer) dp.peer.peer = undefined;
     dp.peer = peer;
@@ -557,7 +580,8 @@ export class OfprotoDpif implements OfprotoProvider {
     const key = flow.slice();
     // The datapath's number of the input port, or none.
     key[F.IN_PORT] = this.#ports.get(flow[F.IN_PORT]!)?.odpPort ?? 0xffff_ffff;
-    if (x.actions.length > 0) this.backer.dpif.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
+    if (x.actions.length > 0)
+      this.backer.dpif.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
     this.backer.recircIds.unrefAll(x.recircs);
   }
 

@@ -33,7 +33,12 @@ function continuationOf(state: FrozenState, bridge: OfprotoDpif, upcall: DpifUpc
 }
 
 /** Gives the packet of an upcall to the controllers that want it. */
-export function sendPacketIn(backer: Backer, bridge: OfprotoDpif, upcall: DpifUpcall, cookie: ControllerCookie): void {
+export function sendPacketIn(
+  backer: Backer,
+  bridge: OfprotoDpif,
+  upcall: DpifUpcall,
+  cookie: ControllerCookie,
+): void {
   const state = cookie.recircId !== 0 ? backer.recircIds.find(cookie.recircId) : undefined;
   if (!state) return;
   // The metadata are those at the controller action, not those of the packet that the datapath saw.

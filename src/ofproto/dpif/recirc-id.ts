@@ -10,8 +10,8 @@
  */
 import { F, type Flow } from '../../flow/layout.ts';
 import type { OfpAct } from '../../openflow/actions/action.ts';
-import type { OfprotoDpif } from './ofproto-dpif.ts';
 import type { OfportDpif } from './ofport.ts';
+import type { OfprotoDpif } from './ofproto-dpif.ts';
 
 const EXPIRE_MS = 250;
 

@@ -4,7 +4,7 @@ import { F, newFlow } from '../../flow/layout.ts';
 import { OfpError } from '../../openflow/errors.ts';
 import type { Message } from '../../openflow/messages/message.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
-import { freezeMetadata, type FrozenState } from './recirc-id.ts';
+import { type FrozenState, freezeMetadata } from './recirc-id.ts';
 import { xlateActions } from './xlate/xlate.ts';
 
 const NO_BYTES = new Uint8Array(0);

@@ -13,11 +13,11 @@ import type { DpifFlow, DpifOp, FlowStats } from '../../datapath/dpif-provider.t
 import { F } from '../../flow/layout.ts';
 import { wildcardsForPacket } from '../../flow/wildcards.ts';
 import type { OdpAction } from '../../odp/action.ts';
-import { slowPathActions } from './upcall.ts';
 import { DEBUG, FLOW_SETTINGS, type Udpif } from './udpif.ts';
 import { sameActions, Ukey } from './ukey.ts';
-import { XlateCache } from './xlate-cache.ts';
+import { slowPathActions } from './upcall.ts';
 import { xlateActions } from './xlate/xlate.ts';
+import { XlateCache } from './xlate-cache.ts';
 
 const log = vlog('ofproto_dpif_upcall');
 const killLimit = new RateLimit(1, 1);
@@ -154,7 +154,9 @@ export class Revalidator {
     for (const a of flow.actions)
       if (a.kind === 'recirc' && udpif.backer.recircIds.ref(a.recircId)) recircs.push(a.recircId);
     const now = udpif.loop.now();
-    udpif.addUkey(new Ukey(flow.ufid, flow.key, flow.mask, flow.actions, recircs, now, udpif.revalSeq - 1, undefined));
+    udpif.addUkey(
+      new Ukey(flow.ufid, flow.key, flow.mask, flow.actions, recircs, now, udpif.revalSeq - 1, undefined),
+    );
   }
 
   #slice(): void {
@@ -267,7 +269,15 @@ export class Revalidator {
       udpif.backer.recircIds.unrefAll(ukey.recircs);
       ukey.actions = actions;
       ukey.recircs = recircs;
-      ops.push({ kind: 'flow_put', ufid: ukey.ufid, key: ukey.key, mask: ukey.mask, actions, create: false, modify: true });
+      ops.push({
+        kind: 'flow_put',
+        ufid: ukey.ufid,
+        key: ukey.key,
+        mask: ukey.mask,
+        actions,
+        create: false,
+        modify: true,
+      });
       targets.push(ukey);
     }
   }
@@ -324,7 +334,13 @@ export class Revalidator {
     const found = backer.lookup(ukey.key);
     if ('error' in found) return;
     ukey.cache = new XlateCache();
-    const x = xlateActions({ bridge: found.bridge, flow: ukey.key, inPort: found.inPort, tcpFlags, cache: ukey.cache });
+    const x = xlateActions({
+      bridge: found.bridge,
+      flow: ukey.key,
+      inPort: found.inPort,
+      tcpFlags,
+      cache: ukey.cache,
+    });
     backer.recircIds.unrefAll(x.recircs);
   }
 

@@ -5,9 +5,9 @@
 import { F, type Flow } from '../../flow/layout.ts';
 import { formatFlow, formatMatch } from '../../flow/match/format.ts';
 import { CT_STATE_NAMES, formatFlags, formatIpv4, formatIpv6Words } from '../../flow/text.ts';
-import { formatOdpActions } from './odp-text.ts';
 import type { OdpAction } from '../../odp/action.ts';
 import type { Act, OfpAct } from '../../openflow/actions/action.ts';
+import { formatOdpActions } from './odp-text.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
 import type { RecircNode } from './xlate/ctx.ts';
 import { XLATE, xlateStrerror } from './xlate/errors.ts';
@@ -99,7 +99,12 @@ function pruneOutputs(actions: readonly OdpAction[]): OdpAction[] {
     .map((a) => (a.kind === 'clone' ? { ...a, actions: pruneOutputs(a.actions) } : a));
 }
 
-function executeExceptOutputs(bridge: OfprotoDpif, packet: Uint8Array, flow: Flow, all: readonly OdpAction[]): void {
+function executeExceptOutputs(
+  bridge: OfprotoDpif,
+  packet: Uint8Array,
+  flow: Flow,
+  all: readonly OdpAction[],
+): void {
   const actions = pruneOutputs(all);
   if (actions.length === 0) return;
   const key = flow.slice();

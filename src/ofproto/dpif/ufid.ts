@@ -28,6 +28,8 @@ export const formatUfid = (u: Ufid): string =>
 
 /** From text with or without 'ufid:'; undefined when it is not one. */
 export function parseUfid(text: string): Ufid | undefined {
-  const m = /^(?:ufid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(text.trim());
+  const m = /^(?:ufid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(
+    text.trim(),
+  );
   return m ? m.slice(1).join('').toLowerCase() : undefined;
 }

@@ -5,7 +5,7 @@
 import type { FlowStats, Ufid } from '../../datapath/dpif-provider.ts';
 import type { Flow } from '../../flow/layout.ts';
 import type { OdpAction } from '../../odp/action.ts';
-import { XlateCache } from './xlate-cache.ts';
+import type { XlateCache } from './xlate-cache.ts';
 
 export class Ukey {
   readonly ufid: Ufid;

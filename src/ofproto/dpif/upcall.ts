@@ -11,15 +11,15 @@ import type { DpifOp, DpifUpcall } from '../../datapath/dpif-provider.ts';
 import { F } from '../../flow/layout.ts';
 import { wildcardsForPacket } from '../../flow/wildcards.ts';
 import type { OdpAction, UserspaceCookie } from '../../odp/action.ts';
-import { sendPacketIn } from './packet-in.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
+import { sendPacketIn } from './packet-in.ts';
 import { traceToText } from './trace.ts';
-import { ufidOf } from './ufid.ts';
 import { DEBUG, type Udpif } from './udpif.ts';
+import { ufidOf } from './ufid.ts';
 import { Ukey } from './ukey.ts';
-import { XlateCache } from './xlate-cache.ts';
 import { XLATE } from './xlate/errors.ts';
 import { xlateActions } from './xlate/xlate.ts';
+import { XlateCache } from './xlate-cache.ts';
 
 const log = vlog('ofproto_dpif_upcall');
 const noPortLimit = new RateLimit(1, 5);
@@ -101,7 +101,13 @@ function handleUpcall(udpif: Udpif, upcall: DpifUpcall, add: AddOp): void {
   }
 }
 
-function translateMiss(udpif: Udpif, upcall: DpifUpcall, bridge: OfprotoDpif, inPort: number, add: AddOp): void {
+function translateMiss(
+  udpif: Udpif,
+  upcall: DpifUpcall,
+  bridge: OfprotoDpif,
+  inPort: number,
+  add: AddOp,
+): void {
   const { key, packet } = upcall;
   const ufid = upcall.ufid ?? ufidOf(key);
   const { recircIds } = udpif.backer;
@@ -137,19 +143,28 @@ function translateMiss(udpif: Udpif, upcall: DpifUpcall, bridge: OfprotoDpif, in
     }
     const actions = x.slow ? slowPathActions(bridge, x.slow) : x.actions;
     const ukey = new Ukey(ufid, key, mask, actions, recircs, now, revalSeq, cache);
-    if (udpif.addUkey(ukey)) add({ kind: 'flow_put', ufid, key, mask, actions, create: true, modify: false }, ukey);
+    if (udpif.addUkey(ukey))
+      add({ kind: 'flow_put', ufid, key, mask, actions, create: true, modify: false }, ukey);
     else {
       duplicates.inc();
       recircIds.unrefAll(recircs);
     }
   } else recircIds.unrefAll(recircs);
-  if (x.actions.length > 0) add({ kind: 'execute', packet, key, actions: x.actions, mtu: 0 });
+  if (x.actions.length > 0)
+    add({ kind: 'execute', packet, key, actions: x.actions, mtu: 0, offload: upcall.offload });
 }
 
 /** A packet of a flow that userspace handles: its statistics are the flow's. */
-function translateSlow(udpif: Udpif, upcall: DpifUpcall, bridge: OfprotoDpif, inPort: number, add: AddOp): void {
+function translateSlow(
+  udpif: Udpif,
+  upcall: DpifUpcall,
+  bridge: OfprotoDpif,
+  inPort: number,
+  add: AddOp,
+): void {
   const { key, packet } = upcall;
   const x = xlateActions({ bridge, flow: key, inPort, packet });
-  if (x.actions.length > 0) add({ kind: 'execute', packet, key, actions: x.actions, mtu: 0 });
+  if (x.actions.length > 0)
+    add({ kind: 'execute', packet, key, actions: x.actions, mtu: 0, offload: upcall.offload });
   udpif.backer.recircIds.unrefAll(x.recircs);
 }

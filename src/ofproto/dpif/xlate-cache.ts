@@ -22,7 +22,12 @@ const log = vlog('ofproto_xlate_cache');
 const learnLimit = new RateLimit(1, 5);
 
 export type CacheEntry =
-  | { readonly kind: 'table'; readonly bridge: OfprotoDpif; readonly tableId: number; readonly match: boolean }
+  | {
+      readonly kind: 'table';
+      readonly bridge: OfprotoDpif;
+      readonly tableId: number;
+      readonly match: boolean;
+    }
   | { readonly kind: 'rule'; readonly rule: Rule }
   | { readonly kind: 'bond'; readonly bond: BundleBond; readonly flow: Flow; readonly vlan: number }
   | { readonly kind: 'patch'; readonly tx: OfportDpif; readonly rx: OfportDpif }
@@ -54,6 +59,11 @@ export class XlateCache {
 
   clear(): void {
     this.#entries.length = 0;
+  }
+
+  /** The OpenFlow rules among the entries, for `ofproto/detrace`. */
+  rules(): Rule[] {
+    return this.#entries.flatMap((e) => (e.kind === 'rule' ? [e.rule] : []));
   }
 
   /** Credits packets that the datapath handled. */

@@ -128,7 +128,8 @@ export class MacLearning<P> {
   /** VLANs in which nothing is learned.
    * @returns whether the set changed */
   setFloodVlans(vlans: ReadonlySet<number>): boolean {
-    if (vlans.size === this.#floodVlans.size && [...vlans].every((v) => this.#floodVlans.has(v))) return false;
+    if (vlans.size === this.#floodVlans.size && [...vlans].every((v) => this.#floodVlans.has(v)))
+      return false;
     this.#floodVlans = new Set(vlans);
     return true;
   }
@@ -226,7 +227,11 @@ export class MacLearning<P> {
    * @returns whether forwarding decisions may have changed since the last call */
   run(): boolean {
     const now = this.#now();
-    for (let e = this.#firstDynamic(); e && (this.#size > this.maxEntries || now >= e.expires); e = this.#firstDynamic()) {
+    for (
+      let e = this.#firstDynamic();
+      e && (this.#size > this.maxEntries || now >= e.expires);
+      e = this.#firstDynamic()
+    ) {
       expiredCounter.inc();
       this.stats.expired++;
       this.#expire(e);
@@ -316,7 +321,8 @@ export class MacLearning<P> {
   /** Drops the oldest entry of the port that owns the most. */
   #evictFairly(): void {
     let largest: PortEntries<P> | undefined;
-    for (const entries of this.#byPort.values()) if (!largest || entries.count > largest.count) largest = entries;
+    for (const entries of this.#byPort.values())
+      if (!largest || entries.count > largest.count) largest = entries;
     const victim = largest?.oldest;
     if (!victim) return;
     evictedCounter.inc();

@@ -1,8 +1,9 @@
 /** The action set of OpenFlow 1.1: collected by write_actions, executed at the end of the pipeline. */
+
+import { F } from '../../../flow/layout.ts';
 import { OFPP } from '../../../flow/ports.ts';
 import type { OfpAct } from '../../../openflow/actions/action.ts';
 import { actionSetToList } from '../../../openflow/actions/action-set.ts';
-import { F } from '../../../flow/layout.ts';
 import { doXlateActions } from './actions.ts';
 import type { XlateCtx } from './ctx.ts';
 
@@ -45,6 +46,8 @@ export function clearActions(ctx: XlateCtx): void {
 export function reportActionSet(ctx: XlateCtx, verb: 'was' | 'is'): void {
   ctx.report('detail', () => {
     const list = actionSetToList(ctx.actionSet);
-    return list.length > 0 ? `action set ${verb}: ${ctx.bridge.formatActions(list, false)}` : `action set ${verb} empty`;
+    return list.length > 0
+      ? `action set ${verb}: ${ctx.bridge.formatActions(list, false)}`
+      : `action set ${verb} empty`;
   });
 }

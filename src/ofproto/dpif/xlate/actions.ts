@@ -2,8 +2,9 @@
  * Runs a list of actions over the packet: one handler a kind of action, in the files beside this one.
  * C counterpart: do_xlate_actions().
  */
-import { F, VLAN_CFI, VLAN_PCP_MASK, VLAN_PCP_SHIFT, VLAN_VID_MASK } from '../../../flow/layout.ts';
+
 import { getWords, setWords } from '../../../flow/fields.ts';
+import { F, VLAN_CFI, VLAN_PCP_MASK, VLAN_PCP_SHIFT, VLAN_VID_MASK } from '../../../flow/layout.ts';
 import type { Act, OfpAct, OfpActKind } from '../../../openflow/actions/action.ts';
 import { clearActions, reportActionSet, writeActions } from './action-set.ts';
 import { xlateCheckPktLarger } from './check-pkt-larger.ts';
@@ -12,6 +13,15 @@ import { xlateControllerAction } from './controller.ts';
 import { xlateCt, xlateCtClear } from './ct.ts';
 import type { XlateCtx } from './ctx.ts';
 import { xlateDecap, xlateEncap } from './encap.ts';
+import {
+  xlateDeleteField,
+  xlateRegLoad,
+  xlateRegMove,
+  xlateSetField,
+  xlateStackPop,
+  xlateStackPush,
+} from './fields.ts';
+import { xlateFinTimeout } from './fin-timeout.ts';
 import {
   ETH_TYPE,
   IP_DSCP_MASK,
@@ -23,13 +33,11 @@ import {
   pushVlan,
   setMac,
 } from './flow-edit.ts';
-import { resetMirrors } from './mirror.ts';
-import { xlateDeleteField, xlateRegLoad, xlateRegMove, xlateSetField, xlateStackPop, xlateStackPush } from './fields.ts';
-import { xlateFinTimeout } from './fin-timeout.ts';
 import { freezeActions } from './freeze.ts';
 import { xlateGroup } from './group.ts';
-import { xlateBundle, xlateMultipath } from './link-choice.ts';
 import { xlateLearn } from './learn.ts';
+import { xlateBundle, xlateMultipath } from './link-choice.ts';
+import { resetMirrors } from './mirror.ts';
 import {
   decMplsTtl,
   recircForMpls,
@@ -234,7 +242,12 @@ function byteSwap64(x: bigint): bigint {
  * @param isLast nothing follows the list
  * @param inBucket the list is a group's bucket
  */
-export function doXlateActions(ctx: XlateCtx, actions: readonly OfpAct[], isLast: boolean, inBucket: boolean): void {
+export function doXlateActions(
+  ctx: XlateCtx,
+  actions: readonly OfpAct[],
+  isLast: boolean,
+  inBucket: boolean,
+): void {
   if (actions.length === 0) {
     ctx.report('action', 'drop');
     return;

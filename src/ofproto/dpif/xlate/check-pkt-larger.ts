@@ -6,7 +6,11 @@ import type { XlateCtx } from './ctx.ts';
 import { SLOW } from './slow-path.ts';
 
 /** @returns whether the rest has been dealt with here */
-export function xlateCheckPktLarger(ctx: XlateCtx, a: Act<'check_pkt_larger'>, rest: () => readonly OfpAct[]): boolean {
+export function xlateCheckPktLarger(
+  ctx: XlateCtx,
+  a: Act<'check_pkt_larger'>,
+  rest: () => readonly OfpAct[],
+): boolean {
   const write = (larger: boolean): void =>
     writeSubfield(ctx.flow, a.dst, larger ? 1n : 0n, ctx.bridge.resolveField);
   if (!ctx.bridge.features.checkPktLen) {

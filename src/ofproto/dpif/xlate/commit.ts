@@ -55,7 +55,13 @@ const u32 = (word: number): AttrField => ({ word, n: 1, full: 0xffff_ffff });
 const readOnly = (word: number): AttrField => ({ word, n: 1, full: 0xff, readOnly: true });
 
 const ETH = [mac(F.DL_SRC), mac(F.DL_DST)];
-const IPV4 = [u32(F.NW_SRC), u32(F.NW_DST), readOnly(F.NW_PROTO), field(F.NW_TOS, 0xff), field(F.NW_TTL, 0xff)];
+const IPV4 = [
+  u32(F.NW_SRC),
+  u32(F.NW_DST),
+  readOnly(F.NW_PROTO),
+  field(F.NW_TOS, 0xff),
+  field(F.NW_TTL, 0xff),
+];
 const IPV6 = [
   ipv6(F.IPV6_SRC),
   ipv6(F.IPV6_DST),
@@ -71,7 +77,12 @@ const ND = [ipv6(F.ND_TARGET), mac(F.ARP_SHA), mac(F.ARP_THA)];
 const ND_EXT = [u32(F.ND_RESERVED), field(F.ND_OPTIONS_TYPE, 0xff)];
 const PRIORITY = [u32(F.SKB_PRIORITY)];
 const MARK = [u32(F.PKT_MARK)];
-const NSH_BASE = [field(F.NSH_FLAGS, 0xff), field(F.NSH_TTL, 0xff), field(F.NSH_SPI, 0xffffff), field(F.NSH_SI, 0xff)];
+const NSH_BASE = [
+  field(F.NSH_FLAGS, 0xff),
+  field(F.NSH_TTL, 0xff),
+  field(F.NSH_SPI, 0xffffff),
+  field(F.NSH_SI, 0xff),
+];
 const NSH_CONTEXT = [u32(F.NSH_C1), u32(F.NSH_C1 + 1), u32(F.NSH_C1 + 2), u32(F.NSH_C1 + 3)];
 
 const fullMask = (f: AttrField, i: number): number => (i === 0 ? f.full : 0xffff_ffff);
@@ -86,7 +97,13 @@ function differs(f: AttrField, a: Flow, b: Flow): boolean {
  * @param clearEcn leave the ECN bits alone, which the tunnel decapsulation owns
  * @returns whether anything was emitted
  */
-function commitSet(ctx: CommitContext, attr: OdpSetAttr, fields: readonly AttrField[], useMasked: boolean, clearEcn = false): boolean {
+function commitSet(
+  ctx: CommitContext,
+  attr: OdpSetAttr,
+  fields: readonly AttrField[],
+  useMasked: boolean,
+  clearEcn = false,
+): boolean {
   const { flow, base, wc } = ctx;
   let changed = false;
   let exact = true;
@@ -154,7 +171,12 @@ function commitMpls(ctx: CommitContext, pendingEncap: boolean): void {
     if (baseN - 1 === common && flowN > common) {
       // The outermost label changes its value but not its place.
       const value = flow[F.MPLS_LSE0 + flowN - baseN]!;
-      ctx.put({ kind: 'set', attr: 'mpls', masked: false, words: [{ word: F.MPLS_LSE0, value, mask: 0xffff_ffff }] });
+      ctx.put({
+        kind: 'set',
+        attr: 'mpls',
+        masked: false,
+        words: [{ word: F.MPLS_LSE0, value, mask: 0xffff_ffff }],
+      });
       base[F.MPLS_LSE0] = value;
       common++;
     } else {

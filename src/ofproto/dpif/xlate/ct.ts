@@ -1,6 +1,7 @@
 /** Connection tracking: ct, ct_clear. C counterpart: compose_conntrack_action(). */
-import { F } from '../../../flow/layout.ts';
+
 import { FIELD } from '../../../flow/fields.ts';
+import { F } from '../../../flow/layout.ts';
 import { markSubfieldInMask, readSubfieldU32 } from '../../../flow/subfield.ts';
 import type { OdpNat } from '../../../odp/action.ts';
 import type { Act } from '../../../openflow/actions/action.ts';
@@ -23,7 +24,9 @@ const NAT_RANDOM = 16;
 /** Fields that a frozen translation restores, so that its megaflow need not match them. */
 function isFrozenMetadata(name: keyof typeof FIELD): boolean {
   const { id } = FIELD[name];
-  return (id >= FIELD.tun_id.id && id <= FIELD.in_port_oxm.id) || (id >= FIELD.reg0.id && id < FIELD.eth_src.id);
+  return (
+    (id >= FIELD.tun_id.id && id <= FIELD.in_port_oxm.id) || (id >= FIELD.reg0.id && id < FIELD.eth_src.id)
+  );
 }
 
 function addressBytes(value: bigint, n: number): Uint8Array {
@@ -55,7 +58,8 @@ export function xlateCt(ctx: XlateCtx, a: Act<'ct'>, isLast: boolean): void {
   let zone = a.zoneImm;
   if (a.zoneSrc) {
     zone = readSubfieldU32(flow, a.zoneSrc, ctx.bridge.resolveField) & 0xffff;
-    if (!ctx.frozen || !isFrozenMetadata(a.zoneSrc.field)) markSubfieldInMask(wc, a.zoneSrc, ctx.bridge.resolveField);
+    if (!ctx.frozen || !isFrozenMetadata(a.zoneSrc.field))
+      markSubfieldInMask(wc, a.zoneSrc, ctx.bridge.resolveField);
   }
   const oldMark = wc[F.CT_MARK]!;
   const oldLabel = wc.slice(F.CT_LABEL, F.CT_LABEL + 4);

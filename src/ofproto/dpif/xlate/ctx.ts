@@ -288,7 +288,8 @@ export class XlateCtx {
   /** Reports something that is worth a warning in the log when a real packet runs into it. */
   reportError(text: string | (() => string)): void {
     if (this.trace) this.report('error', text);
-    else if (this.packet) log.warnRl(errorLimit, `${typeof text === 'string' ? text : text()}${this.#where()}`);
+    else if (this.packet)
+      log.warnRl(errorLimit, `${typeof text === 'string' ? text : text()}${this.#where()}`);
   }
 
   reportInfo(text: string): void {

@@ -128,9 +128,12 @@ export function xlateDecap(ctx: XlateCtx, a: Act<'decap'>): boolean {
       wc[F.DL_TYPE] = 0xffff;
       return false;
     case PT.NSH: {
-      const next = { [NSH_P.ETHERNET]: PT.ETH, [NSH_P.IPV4]: PT.IPV4, [NSH_P.IPV6]: PT.IPV6, [NSH_P.NSH]: PT.NSH }[
-        flow[F.NSH_NP]! as 1 | 2 | 3 | 4
-      ];
+      const next = {
+        [NSH_P.ETHERNET]: PT.ETH,
+        [NSH_P.IPV4]: PT.IPV4,
+        [NSH_P.IPV6]: PT.IPV6,
+        [NSH_P.NSH]: PT.NSH,
+      }[flow[F.NSH_NP]! as 1 | 2 | 3 | 4];
       if (next === undefined) {
         unsupported(ctx, `Dropping packet as NSH next protocol ${flow[F.NSH_NP]} is not supported`);
         return false;

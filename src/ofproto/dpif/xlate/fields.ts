@@ -1,5 +1,6 @@
 /** Actions on fields: set_field, load, move, push, pop, delete_field. C counterparts: lib/nx-match.c, lib/meta-flow.c. */
-import { F, type Flow } from '../../../flow/layout.ts';
+
+import { formatFieldText } from '../../../flow/field-text.ts';
 import {
   type Field,
   type FieldName,
@@ -9,8 +10,14 @@ import {
   setField,
   setFieldMasked,
 } from '../../../flow/fields.ts';
-import { formatSubfield, markSubfieldInMask, readSubfield, type Subfield, writeSubfield } from '../../../flow/subfield.ts';
-import { formatFieldText } from '../../../flow/field-text.ts';
+import { F, type Flow } from '../../../flow/layout.ts';
+import {
+  formatSubfield,
+  markSubfieldInMask,
+  readSubfield,
+  type Subfield,
+  writeSubfield,
+} from '../../../flow/subfield.ts';
 import type { Act } from '../../../openflow/actions/action.ts';
 import type { XlateCtx } from './ctx.ts';
 import { ETH_TYPE, isIpAny } from './flow-edit.ts';
@@ -19,7 +26,14 @@ import { ETH_TYPE, isIpAny } from './flow-edit.ts';
 const isTunnelField = (name: FieldName): boolean => name.startsWith('tun_');
 
 const NEEDS_PROTO = new Set<FieldName>([
-  'ip_src', 'ip_dst', 'ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'nw_ecn', 'nw_ttl',
+  'ip_src',
+  'ip_dst',
+  'ipv6_src',
+  'ipv6_dst',
+  'ipv6_label',
+  'nw_tos',
+  'nw_ecn',
+  'nw_ttl',
 ]);
 const ARP_FIELDS = new Set<FieldName>(['arp_op', 'arp_sha', 'arp_tha', 'arp_spa', 'arp_tpa']);
 

@@ -1,7 +1,8 @@
 /** fin_timeout: a rule expires sooner once its connection ends. */
+
+import { F } from '../../../flow/layout.ts';
 import type { Act } from '../../../openflow/actions/action.ts';
 import type { XlateCtx } from './ctx.ts';
-import { F } from '../../../flow/layout.ts';
 
 const TCP_FIN = 1;
 const TCP_RST = 4;

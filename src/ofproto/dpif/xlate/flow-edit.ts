@@ -4,7 +4,7 @@
  * Functions that take `wc` un-wildcard in it what they looked at or will overwrite.
  * C counterpart: the flow_push_*() and flow_pop_*() functions of lib/flow.c.
  */
-import { F, type Flow, FLOW_WORDS, VLAN_CFI } from '../../../flow/layout.ts';
+import { F, FLOW_WORDS, type Flow, VLAN_CFI } from '../../../flow/layout.ts';
 
 export const ETH_TYPE = {
   IP: 0x0800,
@@ -24,7 +24,14 @@ export const ETH_TYPE = {
 export const IPPROTO = { ICMP: 1, IGMP: 2, TCP: 6, UDP: 17, GRE: 47, ICMPV6: 58, SCTP: 132 } as const;
 
 /** Packet types: (namespace << 16) | ns_type. */
-export const PT = { ETH: 0, NSH: 0x1894f, IPV4: 0x10800, IPV6: 0x186dd, MPLS: 0x18847, MPLS_MC: 0x18848 } as const;
+export const PT = {
+  ETH: 0,
+  NSH: 0x1894f,
+  IPV4: 0x10800,
+  IPV6: 0x186dd,
+  MPLS: 0x18847,
+  MPLS_MC: 0x18848,
+} as const;
 
 export const N_VLANS = 2;
 export const N_MPLS = 3;
@@ -49,7 +56,8 @@ export function isIpAny(flow: Flow): boolean {
 }
 
 export const isIcmpv4 = (f: Flow): boolean => f[F.DL_TYPE] === ETH_TYPE.IP && f[F.NW_PROTO] === IPPROTO.ICMP;
-export const isIcmpv6 = (f: Flow): boolean => f[F.DL_TYPE] === ETH_TYPE.IPV6 && f[F.NW_PROTO] === IPPROTO.ICMPV6;
+export const isIcmpv6 = (f: Flow): boolean =>
+  f[F.DL_TYPE] === ETH_TYPE.IPV6 && f[F.NW_PROTO] === IPPROTO.ICMPV6;
 
 /** ORs `bits` into one word of a mask. */
 export const orWord = (wc: Flow, word: number, bits: number): void => {
@@ -126,7 +134,13 @@ export function countCommonMpls(a: Flow, an: number, b: Flow, bn: number): numbe
 
 /** Pushes a copy of the outermost of `n` labels, or a first label made from the IP header.
  * @param clearL3 forget the fields behind the labels, which the datapath cannot reach any more */
-export function pushMpls(flow: Flow, n: number, ethType: number, wc: Flow | undefined, clearL3: boolean): void {
+export function pushMpls(
+  flow: Flow,
+  n: number,
+  ethType: number,
+  wc: Flow | undefined,
+  clearL3: boolean,
+): void {
   if (n > 0) {
     wc?.fill(0xffff_ffff, F.MPLS_LSE0, F.MPLS_LSE0 + n);
     for (let i = n; i >= 1; i--) flow[F.MPLS_LSE0 + i] = flow[F.MPLS_LSE0 + i - 1]!;

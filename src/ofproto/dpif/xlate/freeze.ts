@@ -3,8 +3,8 @@
  * from a controller. C counterparts: finish_freezing(), freeze_unroll_actions().
  */
 import { F } from '../../../flow/layout.ts';
-import type { Act, OfpAct } from '../../../openflow/actions/action.ts';
 import { OFPP } from '../../../flow/ports.ts';
+import type { Act, OfpAct } from '../../../openflow/actions/action.ts';
 import { type FrozenState, freezeMetadata } from '../recirc-id.ts';
 import { putControllerAction } from './controller.ts';
 import type { XlateCtx } from './ctx.ts';
@@ -112,7 +112,13 @@ export function freezeActions(ctx: XlateCtx, actions: readonly OfpAct[], start: 
         if (a.table === 255) freezeUnroll(ctx);
         break;
       case 'goto_table':
-        ctx.frozenActions.push({ kind: 'resubmit', inPort: OFPP.IN_PORT, table: a.table, withCt: false, compact: false });
+        ctx.frozenActions.push({
+          kind: 'resubmit',
+          inPort: OFPP.IN_PORT,
+          table: a.table,
+          withCt: false,
+          compact: false,
+        });
         continue;
       case 'write_metadata':
         ctx.frozenActions.push({

@@ -1,11 +1,20 @@
 /** The group action. C counterparts: xlate_group_action() and the pick_*() functions. */
-import { F } from '../../../flow/layout.ts';
+
 import { fieldPrereqsOk, getField, isTunPresent, maskField, setField } from '../../../flow/fields.ts';
+import { F } from '../../../flow/layout.ts';
 import { formatPort, OFPP } from '../../../flow/ports.ts';
 import { actionSetToList } from '../../../openflow/actions/action-set.ts';
 import type { Bucket } from '../../../openflow/messages/message.ts';
 import type { Group } from '../../group.ts';
-import { HASH_FIELDS, hashBoolean, hashBytes, hashInt, hashSymmetricL4, hashUint64, maskHashFields } from '../flow-hash.ts';
+import {
+  HASH_FIELDS,
+  hashBoolean,
+  hashBytes,
+  hashInt,
+  hashSymmetricL4,
+  hashUint64,
+  maskHashFields,
+} from '../flow-hash.ts';
 import { doXlateActions } from './actions.ts';
 import type { XlateCtx } from './ctx.ts';
 import { XLATE } from './errors.ts';

@@ -101,4 +101,3 @@ export function xlateLearn(ctx: XlateCtx, { learn }: Act<'learn'>): void {
   if (success) ctx.cache?.add({ kind: 'learn', flow });
   else ctx.report('detail', 'Limit exceeded, learn failed');
 }
-

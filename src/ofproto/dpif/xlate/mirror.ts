@@ -1,6 +1,7 @@
 /** Copies for port mirrors. C counterparts: mirror_packet(), reset_mirror_ctx(). */
-import { F, VLAN_CFI, VLAN_VID_MASK } from '../../../flow/layout.ts';
+
 import { FIELD, type Field, fieldPrereqsOk } from '../../../flow/fields.ts';
+import { F, VLAN_CFI, VLAN_VID_MASK } from '../../../flow/layout.ts';
 import type { OfpAct } from '../../../openflow/actions/action.ts';
 import type { Bundle } from '../bundle.ts';
 import type { XlateCtx } from './ctx.ts';
@@ -68,9 +69,7 @@ export function mirrorIngress(ctx: XlateCtx): void {
 
 /** Neither tunnel fields nor packet headers count as metadata here, as in the C implementation. */
 const isAnyMetadata = (f: Field): boolean =>
-  f.tunIndex >= 0 ||
-  f.name === 'tun_erspan_dir' ||
-  (f.word >= F.METADATA && f.word < F.DL_DST);
+  f.tunIndex >= 0 || f.name === 'tun_erspan_dir' || (f.word >= F.METADATA && f.word < F.DL_DST);
 
 /** A changed packet is mirrored anew. */
 export function resetMirrors(ctx: XlateCtx, a: OfpAct): void {

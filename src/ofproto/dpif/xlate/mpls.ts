@@ -1,6 +1,7 @@
 /** MPLS actions. C counterparts: compose_mpls_push_action() and its neighbours. */
-import { F } from '../../../flow/layout.ts';
+
 import { FIELD } from '../../../flow/fields.ts';
+import { F } from '../../../flow/layout.ts';
 import type { OfpAct } from '../../../openflow/actions/action.ts';
 import { OFPR } from '../../../openflow/messages/message.ts';
 import { xlateController } from './controller.ts';

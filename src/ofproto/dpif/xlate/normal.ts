@@ -12,14 +12,22 @@ import type { OfportDpif } from '../ofport.ts';
 import { NF_OUT, type XlateCtx } from './ctx.ts';
 import { ETH_TYPE, isBroadcast, isEthTypeVlan, macAt, maskMac, orWord, PT } from './flow-edit.ts';
 import { composeOutput } from './output.ts';
-import { bundleIncludesVlan, withPcp, type Xvlan, xvlanExtract, xvlanInput, xvlanOutput, xvlanPut } from './xvlan.ts';
+import {
+  bundleIncludesVlan,
+  withPcp,
+  type Xvlan,
+  xvlanExtract,
+  xvlanInput,
+  xvlanOutput,
+  xvlanPut,
+} from './xvlan.ts';
 
 const ARP_OP_REQUEST = 1;
 const ARP_OP_REPLY = 2;
 
 /** 01-80-C2-00-00-0x: for the neighbour bridge, not to be forwarded. */
 const isReservedMac = (flow: Flow): boolean =>
-  flow[F.DL_DST] === 0x0180 && ((flow[F.DL_DST + 1]! & 0xffff_fff0) >>> 0) === 0xc200_0000;
+  flow[F.DL_DST] === 0x0180 && (flow[F.DL_DST + 1]! & 0xffff_fff0) >>> 0 === 0xc200_0000;
 
 /** An ARP packet by which a host announces its own address. */
 export function isGratuitousArp(flow: Flow, wc: Flow): boolean {
@@ -192,7 +200,10 @@ export function xlateNormal(ctx: XlateCtx): void {
     port.ptMode !== 'legacy-l3' &&
     bridge.learnMac(inBundle, src, vlan, gratArp)
   )
-    ctx.reportDebug('detail', () => `learned that ${formatMac(flow, F.DL_SRC)} is on port ${inBundle.name} in VLAN ${vlan}`);
+    ctx.reportDebug(
+      'detail',
+      () => `learned that ${formatMac(flow, F.DL_SRC)} is on port ${inBundle.name} in VLAN ${vlan}`,
+    );
   if (inBundle !== NONE_BUNDLE)
     ctx.cache?.add({ kind: 'normal', bridge, inPort, mac: src, vlan, isGratArp: gratArp });
 

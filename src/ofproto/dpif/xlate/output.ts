@@ -2,7 +2,7 @@
  * Sending the packet out: of a port, through a patch port into the next bridge, to all ports, and the
  * output actions. C counterparts: compose_output_action__(), patch_port_output(), xlate_output_action().
  */
-import { F, type Flow, FLOW_DL_TYPE_NONE } from '../../../flow/layout.ts';
+import { F, FLOW_DL_TYPE_NONE, type Flow } from '../../../flow/layout.ts';
 import { OFPP, portFromOf10, reservedPortName } from '../../../flow/ports.ts';
 import { markSubfieldInMask, readSubfield } from '../../../flow/subfield.ts';
 import type { Act } from '../../../openflow/actions/action.ts';
@@ -74,7 +74,9 @@ function mayOutput(ctx: XlateCtx, port: OfportDpif | undefined, checkStp: boolea
   if (checkStp && !port.forwards) {
     if (isStp(ctx.base)) {
       if (!port.managesBpdus) {
-        const text = ctx.bridge.usesRstp ? 'RSTP not managing BPDU in this state' : 'STP not in listening state';
+        const text = ctx.bridge.usesRstp
+          ? 'RSTP not managing BPDU in this state'
+          : 'STP not in listening state';
         ctx.report('warn', `${text}, skipping bpdu output`);
         return false;
       }
@@ -283,7 +285,12 @@ export function xlateOutput(
   else if (before !== NF_OUT.DROP && ctx.nfOutputIface !== NF_OUT.FLOOD) ctx.nfOutputIface = NF_OUT.MULTI;
 }
 
-export function xlateOutputReg(ctx: XlateCtx, a: Act<'output_reg'>, isLast: boolean, inBucket: boolean): void {
+export function xlateOutputReg(
+  ctx: XlateCtx,
+  a: Act<'output_reg'>,
+  isLast: boolean,
+  inBucket: boolean,
+): void {
   const port = readSubfield(ctx.flow, a.src);
   if (port > 0xffffn) {
     ctx.report('warn', `output port ${port} is out of range`);
@@ -294,7 +301,12 @@ export function xlateOutputReg(ctx: XlateCtx, a: Act<'output_reg'>, isLast: bool
   xlateOutput(ctx, portFromOf10(Number(port)), a.maxLen, false, isLast, false, inBucket);
 }
 
-export function xlateOutputTrunc(ctx: XlateCtx, a: Act<'output_trunc'>, isLast: boolean, inBucket: boolean): void {
+export function xlateOutputTrunc(
+  ctx: XlateCtx,
+  a: Act<'output_trunc'>,
+  isLast: boolean,
+  inBucket: boolean,
+): void {
   switch (a.port) {
     case OFPP.TABLE:
     case OFPP.NORMAL:

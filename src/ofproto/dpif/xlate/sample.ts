@@ -3,10 +3,10 @@
  * action. The exporters themselves live in `src/ofproto/export/` and show up here as `bridge.samplers`.
  */
 import { F } from '../../../flow/layout.ts';
+import { OFPP } from '../../../flow/ports.ts';
 import { markSubfieldInMask, readSubfieldU32, type Subfield } from '../../../flow/subfield.ts';
 import type { Act } from '../../../openflow/actions/action.ts';
 import type { XlateCtx } from './ctx.ts';
-import { OFPP } from '../../../flow/ports.ts';
 
 /** A number, or the field that has it (which is then matched). */
 function valueOf(ctx: XlateCtx, source: number | Subfield): number {

@@ -20,14 +20,24 @@ const unknownPortLimit = new RateLimit(1, 5);
 export const TBL_INTERNAL = 254;
 
 /** How the actions of a rule are run: in place, or on a copy of the packet. */
-export type ActionsRunner = (ctx: XlateCtx, actions: readonly OfpAct[], isLast: boolean, inBucket: boolean) => void;
+export type ActionsRunner = (
+  ctx: XlateCtx,
+  actions: readonly OfpAct[],
+  isLast: boolean,
+  inBucket: boolean,
+) => void;
 
 /**
  * Finds the rule for the packet from table `ctx.tableId` on, following table-miss settings, and leaves in
  * `ctx.tableId` the table that it ended in. There always is one: misses have rules too.
  * @param inPort what the rules see as input port
  */
-export function lookupRule(ctx: XlateCtx, inPort: number, mayPacketIn: boolean, honorTableMiss: boolean): Rule {
+export function lookupRule(
+  ctx: XlateCtx,
+  inPort: number,
+  mayPacketIn: boolean,
+  honorTableMiss: boolean,
+): Rule {
   const { bridge, flow, stats, cache } = ctx;
   const tpSrc = flow[F.TP_SRC]!;
   const tpDst = flow[F.TP_DST]!;
@@ -78,7 +88,8 @@ export function reportTable(ctx: XlateCtx, rule: Rule, tableId: number): void {
   let text = `${String(tableId).padStart(2)}. `;
   if (rule === b.missRule) text += 'No match, and a "packet-in" is called for.';
   else if (rule === b.noPacketInRule) text += 'No match.';
-  else if (rule === b.dropFragsRule) text += 'Packets are IP fragments and the fragment handling mode is "drop".';
+  else if (rule === b.dropFragsRule)
+    text += 'Packets are IP fragments and the fragment handling mode is "drop".';
   else {
     text += ctx.bridge.formatRuleMatch(rule, ctx.names);
     if (!text.endsWith(' ')) text += ', ';

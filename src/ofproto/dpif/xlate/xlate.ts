@@ -13,7 +13,19 @@ import { writeActions, xlateActionSet } from './action-set.ts';
 import { doXlateActions } from './actions.ts';
 import { XlateCtx, type XlateOptions } from './ctx.ts';
 import { XLATE, type XlateError } from './errors.ts';
-import { hasTunnelDst, IP_ECN_MASK, isEthTypeMpls, isEthTypeVlan, isIcmpv4, isIcmpv6, isIpAny, N_MPLS, orWord, PT, TUNNEL_WORDS } from './flow-edit.ts';
+import {
+  hasTunnelDst,
+  IP_ECN_MASK,
+  isEthTypeMpls,
+  isEthTypeVlan,
+  isIcmpv4,
+  isIcmpv6,
+  isIpAny,
+  N_MPLS,
+  orWord,
+  PT,
+  TUNNEL_WORDS,
+} from './flow-edit.ts';
 import { finishFreezing } from './freeze.ts';
 import { mirrorIngress } from './mirror.ts';
 import { mayReceive, processSpecial } from './output.ts';
