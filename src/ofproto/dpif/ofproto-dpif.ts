@@ -423,7 +423,7 @@ export class OfprotoDpif implements OfprotoProvider {
 
   portStats(port: Ofport): Partial<PortStats> {
     const dp = this.#ports.get(port.ofpPort);
-    if (!dp || dp.netdev.type !== 'patch') return {};
+    if (dp?.netdev.type !== 'patch') return {};
     const s = dp.patchStats;
     const unknown = UNKNOWN_COUNT;
     return {

@@ -64,6 +64,7 @@ export const SKIP_FREEZE_CHECK = 3;
 export type Outcome = typeof NEXT | typeof STOP | typeof FROZE_BEFORE_NEXT | typeof SKIP_FREEZE_CHECK;
 
 /**
+ * Handlers that never end a list return nothing.
  * @param last nothing follows the action, in this list or the action set
  * @param inBucket the list is a group's bucket
  * @param rest the actions that follow, made only when asked for
@@ -74,7 +75,7 @@ type Handler<K extends OfpActKind> = (
   last: boolean,
   inBucket: boolean,
   rest: () => readonly OfpAct[],
-) => Outcome | void;
+) => unknown;
 
 function setL4Port(ctx: XlateCtx, word: number, port: number): void {
   if (!isIpAny(ctx.flow) || ctx.flow[F.NW_FRAG]! & 2) return;

@@ -163,7 +163,9 @@ export function xlateGroup(ctx: XlateCtx, groupId: number, isLast: boolean): boo
   let chosen: Bucket | undefined;
   if (group.type === 'all' || group.type === 'indirect') {
     const n = group.buckets.length;
-    group.buckets.forEach((bucket, i) => xlateBucket(ctx, bucket, isLast && i === n - 1));
+    group.buckets.forEach((bucket, i) => {
+      xlateBucket(ctx, bucket, isLast && i === n - 1);
+    });
   } else {
     chosen = group.type === 'select' ? pickSelectBucket(ctx, group) : firstLiveBucket(ctx, group, 0);
     if (!chosen) {

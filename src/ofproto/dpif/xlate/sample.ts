@@ -9,7 +9,7 @@ import type { Act } from '../../../openflow/actions/action.ts';
 import type { XlateCtx } from './ctx.ts';
 
 /** A number, or the field that has it (which is then matched). */
-function valueOf(ctx: XlateCtx, source: number | Subfield): number {
+function observationId(ctx: XlateCtx, source: number | Subfield): number {
   if (typeof source === 'number') return source;
   markSubfieldInMask(ctx.wc, source, ctx.bridge.resolveField);
   return readSubfieldU32(ctx.flow, source, ctx.bridge.resolveField);
@@ -32,8 +32,8 @@ export function xlateSample(ctx: XlateCtx, a: Act<'sample'>): void {
     }
   }
   ctx.commit();
-  const obsDomain = valueOf(ctx, a.obsDomain);
-  const obsPoint = valueOf(ctx, a.obsPoint);
+  const obsDomain = observationId(ctx, a.obsDomain);
+  const obsPoint = observationId(ctx, a.obsPoint);
   const actions = ctx.nested(() => {
     if (psampleGroup !== undefined) {
       const cookie = new Uint8Array(8);
