@@ -1,0 +1,385 @@
+/**
+ * A bridge: brings one OpenFlow switch, its ports and its connections in line with a Bridge row.
+ *
+ * It is configured in phases, since one bridge may have to give up a device before another can take it:
+ * {@link Bridge.dropUnwanted} on all bridges, then {@link Bridge.create}, {@link Bridge.addMissing} and
+ * {@link Bridge.finish}. It owns its ports, interfaces, the references to their devices, and the switch.
+ * C counterpart: struct bridge in vswitchd/bridge.c.
+ */
+import { SystemError } from '../base/host.ts';
+import type { Task } from '../base/loop.ts';
+import { RateLimit, vlog } from '../base/vlog.ts';
+import type { Netdev } from '../datapath/netdev-provider.ts';
+import { OFPP } from '../flow/ports.ts';
+import { OfprotoDpif } from '../ofproto/dpif/ofproto-dpif.ts';
+import type { Ofport } from '../ofproto/ofport.ts';
+import { compareStrings } from '../ovsdb/atom.ts';
+import type { Txn } from '../ovsdb/idl/txn.ts';
+import { isMulticastMac } from '../packet/ethernet.ts';
+import { defaultAddress, leastAddress, pickAddress, pickDatapathId } from './bridge-address.ts';
+import { booleanOption, integerOption, type Ovs, type OvsRow } from './configuration.ts';
+import type { ConnectionManager, SwitchEnvironment } from './environment.ts';
+import { configureTables } from './flow-tables.ts';
+import { failedInterface, Iface, macOf, preferredPort, reason, requestedPort } from './iface.ts';
+import { configureMirrors } from './mirrors.ts';
+import { type IfaceConfig, Port, type PortConfig, portConfig, syntheticLocalPort } from './port.ts';
+import { configuredControllers, controllerSettings } from './remotes.ts';
+import { isReservedName } from './reserved-names.ts';
+
+const log = vlog('bridge');
+const macLimit = new RateLimit(1, 5);
+const addLimit = new RateLimit(1, 5);
+
+const DEFAULT_MAC_AGING_S = 300;
+const DEFAULT_MAC_TABLE_SIZE = 8192;
+
+export class Bridge {
+  readonly name: string;
+  /** Datapath type. */
+  readonly type: string;
+  row: OvsRow<'Bridge'>;
+  readonly ports = new Map<string, Port>();
+  readonly ifaces = new Map<string, Iface>();
+  readonly #env: SwitchEnvironment;
+  readonly #defaultAddress: number;
+  readonly #mirrors = new Set<string>();
+  #wanted: readonly PortConfig[] = [];
+  #ofproto: OfprotoDpif | undefined;
+  #connections: ConnectionManager | undefined;
+  #task: Task | undefined;
+
+  constructor(env: SwitchEnvironment, row: OvsRow<'Bridge'>, type: string) {
+    this.#env = env;
+    this.name = row.name;
+    this.type = type;
+    this.row = row;
+    this.#defaultAddress = defaultAddress(row._uuid);
+  }
+
+  /** The switch, from {@link create} on. */
+  get ofproto(): OfprotoDpif | undefined {
+    return this.#ofproto;
+  }
+  get connections(): ConnectionManager | undefined {
+    return this.#connections;
+  }
+
+  destroy(): void {
+    for (const iface of [...this.ifaces.values()]) this.#removeIface(iface);
+    this.#connections?.close();
+    this.#task?.remove();
+    if (this.#ofproto) {
+      this.#ofproto.up.destroy();
+      this.#ofproto.destroy();
+    }
+    this.#ofproto = undefined;
+  }
+
+  // --- phases -----------------------------------------------------------------------------------------------
+
+  /** Takes the row's ports over as what is wanted, and drops ports and interfaces that are not, or not so. */
+  dropUnwanted(): void {
+    this.#wanted = this.#wantedPorts();
+    const wanted = new Map(this.#wanted.map((port) => [port.name, port]));
+    for (const port of [...this.ports.values()]) {
+      const config = wanted.get(port.name);
+      if (config) port.config = config;
+      for (const iface of [...port.ifaces]) {
+        const own = config?.interfaces.find((other) => other.name === iface.name);
+        if (!own || !this.#reconfigure(iface, own)) this.#removeIface(iface);
+      }
+    }
+    this.#freeRequestedPorts();
+  }
+
+  #wantedPorts(): PortConfig[] {
+    const ports = new Map<string, PortConfig>();
+    for (const row of this.row.ports) {
+      if (ports.has(row.name)) log.warn(`bridge ${this.name}: ${row.name} specified twice as bridge port`);
+      else ports.set(row.name, portConfig(row));
+    }
+    if (configuredControllers(this.row).length > 0 && !ports.has(this.name)) {
+      log.warn(`bridge ${this.name}: no port named ${this.name}, synthesizing one`);
+      ports.set(this.name, syntheticLocalPort(this.name));
+    }
+    // Port numbers should not depend on the order of the rows' UUIDs.
+    return [...ports.values()].sort((a, b) => compareStrings(a.name, b.name));
+  }
+
+  /** @returns false when the interface has to be removed (and perhaps added anew) */
+  #reconfigure(iface: Iface, config: IfaceConfig): boolean {
+    iface.config = config;
+    const type = this.#typeOf(config);
+    if (iface.netdev.vanished || this.#deviceType(type) !== this.#deviceType(iface.type)) return false;
+    iface.type = type;
+    try {
+      iface.netdev.configure(config.row?.options ?? new Map());
+    } catch {
+      // Adding it anew reports the reason.
+      return false;
+    }
+    this.#setMtu(iface.netdev, config);
+    return true;
+  }
+
+  /** Removes interfaces that asked for another OpenFlow port than they have, if they can get it. */
+  #freeRequestedPorts(): void {
+    for (const iface of [...this.ifaces.values()]) {
+      const wanted = requestedPort(iface.config);
+      if (wanted === undefined || wanted === iface.ofpPort || iface.ofpPort === OFPP.LOCAL) continue;
+      if (!this.ifaces.has(iface.name)) continue;
+      const holder = [...this.ifaces.values()].find((other) => other.ofpPort === wanted);
+      if (holder && requestedPort(holder.config) === wanted) continue;
+      if (holder) this.#removeIface(holder);
+      this.#removeIface(iface);
+    }
+  }
+
+  /** Makes the switch, if there is none yet. @returns false if it cannot be made */
+  create(): boolean {
+    if (this.#ofproto) return true;
+    const { host, backers } = this.#env;
+    try {
+      const options = { name: this.name, type: this.type, loop: host.loop, random: host.random };
+      this.#ofproto = OfprotoDpif.create(options, backers);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      log.err(`failed to create bridge ${this.name}: ${error.message}`);
+      return false;
+    }
+    this.#task = host.loop.task(this.#ofproto);
+    this.#connections = this.#env.connect(this.#ofproto);
+    return true;
+  }
+
+  /** Adds the interfaces that are missing: first those that ask for a port number, so that they get it. */
+  addMissing(txn: Txn<Ovs>): void {
+    for (const asking of [true, false])
+      for (const port of this.#wanted)
+        for (const config of port.interfaces)
+          if (!this.ifaces.has(config.name) && (requestedPort(config) !== undefined) === asking)
+            this.#addIface(txn, port, config);
+  }
+
+  #addIface(txn: Txn<Ovs>, port: PortConfig, config: IfaceConfig): void {
+    let netdev: Netdev | undefined;
+    try {
+      const type = this.#typeOf(config);
+      netdev = this.#open(config, type);
+      netdev.configure(config.row?.options ?? new Map());
+      this.#setMtu(netdev, config);
+      const { ofpPort } = this.#addPort(netdev, config);
+      log.info(`bridge ${this.name}: added interface ${config.name} on port ${ofpPort}`);
+      this.#register(port, config, type, netdev, ofpPort);
+    } catch (error) {
+      if (netdev) this.#env.devices.release(netdev);
+      if (!(error instanceof Error)) throw error;
+      log.warnRl(addLimit, error.message);
+      if (config.row) txn.update(config.row, failedInterface(error.message));
+    }
+  }
+
+  /** @throws Error worded for the row's error column */
+  #open({ name }: IfaceConfig, type: string): Netdev {
+    if (isReservedName(name, this.#env.datapathTypes))
+      throw new Error(`could not create interface ${name}, name is reserved`);
+    try {
+      return this.#env.devices.open(name, this.#deviceType(type));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      throw new Error(`could not open network device ${name} (${error.message})`);
+    }
+  }
+
+  /** @throws Error worded for the row's error column */
+  #addPort(netdev: Netdev, config: IfaceConfig): Ofport {
+    try {
+      return this.#ofproto!.up.portAdd(netdev, preferredPort(config));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      throw new Error(`could not add network device ${config.name} to ofproto (${error.message})`);
+    }
+  }
+
+  #register(wanted: PortConfig, config: IfaceConfig, type: string, netdev: Netdev, ofpPort: number): void {
+    let port = this.ports.get(wanted.name);
+    if (!port) this.ports.set(wanted.name, (port = new Port(wanted)));
+    const iface = new Iface(port, config, type, netdev, ofpPort);
+    port.ifaces.add(iface);
+    this.ifaces.set(iface.name, iface);
+  }
+
+  #removeIface(iface: Iface): void {
+    log.info(`bridge ${this.name}: deleted interface ${iface.name} on port ${iface.ofpPort}`);
+    const { port } = iface;
+    this.ifaces.delete(iface.name);
+    port.ifaces.delete(iface);
+    if (port.ifaces.size === 0) {
+      this.ports.delete(port.name);
+      this.#ofproto?.bundleRemove(port.name);
+    }
+    this.#ofproto?.up.portDel(iface.ofpPort);
+    this.#env.devices.release(iface.netdev);
+  }
+
+  /** Everything else that the row says, once all ports are there. */
+  finish(txn: Txn<Ovs>): void {
+    const ofproto = this.#ofproto!;
+    this.#configureAddress(txn);
+    for (const port of this.ports.values()) {
+      ofproto.bundleSet(port.bundle());
+      for (const iface of port.ifaces) {
+        this.#setMac(iface);
+        const { row } = iface.config;
+        if (row) txn.update(row, { ofport: iface.ofpPort, error: undefined });
+      }
+    }
+    this.#followMtu();
+    configureMirrors(ofproto, this.row, this.#mirrors);
+    const options = this.row.other_config;
+    ofproto.setForwardBpdu(booleanOption(options, 'forward-bpdu', false));
+    ofproto.setMacTable(
+      integerOption(options, 'mac-aging-time', 0) || DEFAULT_MAC_AGING_S,
+      integerOption(options, 'mac-table-size', 0) || DEFAULT_MAC_TABLE_SIZE,
+    );
+    ofproto.setFloodVlans(new Set(this.row.flood_vlans));
+    this.#configureRemotes();
+    configureTables(ofproto.up, this.row);
+    ofproto.up.description.dpDesc = options.get('dp-desc');
+    ofproto.up.description.serialNum = options.get('dp-sn');
+  }
+
+  // --- parts ------------------------------------------------------------------------------------------------
+
+  #typeOf(config: IfaceConfig): string {
+    if (config.name === this.name) return 'internal';
+    return config.row?.type || 'system';
+  }
+
+  #deviceType(type: string): string {
+    return type === 'internal' ? this.#env.internalType(this.type) : type;
+  }
+
+  #setMtu(netdev: Netdev, config: IfaceConfig): void {
+    const mtu = config.row?.mtu_request;
+    if (mtu === undefined || netdev.mtu() === mtu) return;
+    try {
+      netdev.setMtu(mtu);
+    } catch (error) {
+      log.warn(`could not set MTU of network device ${config.name} to ${mtu} (${reason(error)})`);
+    }
+  }
+
+  /** Internal ports have the least MTU of the other ports, unless the user says otherwise. */
+  #followMtu(): void {
+    const mtus: number[] = [];
+    for (const { type, netdev } of this.ifaces.values()) {
+      const mtu = type === 'internal' ? undefined : netdev.mtu();
+      if (mtu !== undefined) mtus.push(mtu);
+    }
+    if (mtus.length === 0) return;
+    const least = Math.min(...mtus);
+    for (const { type, netdev, config } of this.ifaces.values()) {
+      if (type !== 'internal' || config.row?.mtu_request !== undefined || netdev.mtu() === least) continue;
+      try {
+        netdev.setMtu(least);
+      } catch (error) {
+        log.warn(`could not set MTU of network device ${config.name} to ${least} (${reason(error)})`);
+      }
+    }
+  }
+
+  #configureAddress(txn: Txn<Ovs>): void {
+    const address = pickAddress(this.row, this.ports.values(), this.#defaultAddress);
+    const local = this.ifaces.get(this.name);
+    if (local && local.netdev.mac() !== address) {
+      try {
+        local.netdev.setMac(address);
+      } catch (error) {
+        log.errRl(macLimit, `bridge ${this.name}: failed to set bridge Ethernet address: ${reason(error)}`);
+      }
+    }
+    const id = pickDatapathId(this.row, address);
+    const text = id.toString(16).padStart(16, '0');
+    const { up } = this.#ofproto!;
+    if (up.datapathId !== id) {
+      log.info(`bridge ${this.name}: using datapath ID ${text}`);
+      up.datapathId = id;
+    }
+    txn.update(this.row, { datapath_id: text });
+  }
+
+  /** Interface:mac of internal ports, or the address of a VLAN bridge's port. */
+  #setMac(iface: Iface): void {
+    if (iface.type !== 'internal') return;
+    const { row } = iface.port.config;
+    let mac = macOf(iface.config.row?.mac);
+    if (mac === undefined && row?.fake_bridge)
+      mac = leastAddress(this.row, this.ports.values(), this.#defaultAddress, iface.port);
+    if (mac === undefined) return;
+    const complain = (why: string): void => log.err(`interface ${iface.name}: ${why}`);
+    if (iface.ofpPort === OFPP.LOCAL)
+      complain("ignoring mac in Interface record (use Bridge record to set local port's mac)");
+    else if (isMulticastMac(mac)) complain('cannot set MAC to multicast address');
+    else if (mac === 0) complain('cannot set MAC to all zero address');
+    else if (iface.netdev.mac() !== mac) {
+      try {
+        iface.netdev.setMac(mac);
+      } catch (error) {
+        complain(`setting MAC failed (${reason(error)})`);
+      }
+    }
+  }
+
+  #configureRemotes(): void {
+    const runDir = this.#env.host.dirs.run;
+    const connections = this.#connections!;
+    connections.setControllers(controllerSettings(this.row, runDir, this.#env.confined));
+    connections.setFailMode(this.row.fail_mode ?? 'standalone');
+    connections.setSnoops([`punix:${runDir}/${this.name}.snoop`]);
+  }
+
+  // --- status -----------------------------------------------------------------------------------------------
+
+  /** Writes what has changed of the interfaces' status. @param all also what has not */
+  writeStatus(txn: Txn<Ovs>, all: boolean): void {
+    txn.update(this.row, { datapath_version: this.#env.datapathVersion(this.type) });
+    for (const iface of this.ifaces.values()) {
+      const { row } = iface.config;
+      if (!row || !(all || iface.hasNewStatus)) continue;
+      iface.statusWritten();
+      txn.update(row, iface.status());
+    }
+  }
+
+  writeStatistics(txn: Txn<Ovs>): void {
+    for (const iface of this.ifaces.values())
+      if (iface.config.row) txn.update(iface.config.row, iface.statistics());
+    for (const mirror of this.row.mirrors) {
+      const counters = this.#ofproto?.mirrors.get(mirror._uuid);
+      txn.update(mirror, {
+        statistics: new Map(
+          counters
+            ? [
+                ['tx_packets', counters.packets],
+                ['tx_bytes', counters.bytes],
+              ]
+            : [],
+        ),
+      });
+    }
+    this.writeControllers(txn);
+  }
+
+  writeControllers(txn: Txn<Ovs>): void {
+    const known = this.#connections?.controllers();
+    for (const row of configuredControllers(this.row)) {
+      const { isConnected, role, status } = known?.get(row.target) ?? {
+        isConnected: false,
+        role: undefined,
+        status: new Map<string, string>(),
+      };
+      txn.update(row, { is_connected: isConnected, role, status });
+    }
+  }
+}

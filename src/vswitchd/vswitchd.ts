@@ -1,0 +1,227 @@
+/**
+ * The switch daemon: follows the database and keeps its bridges as the database describes them; writes back
+ * what became of it.
+ *
+ * It runs when the database changes, when a device appears or vanishes, and on timers for statistics. Of several
+ * daemons on one database only the holder of the lock "ovs_vswitchd" works. C counterpart: bridge_run() and
+ * bridge_reconfigure() in vswitchd/bridge.c.
+ */
+import { coverage } from '../base/coverage.ts';
+import type { Runnable, Task } from '../base/loop.ts';
+import { RateLimit, vlog } from '../base/vlog.ts';
+import { OfprotoDpif } from '../ofproto/dpif/ofproto-dpif.ts';
+import { Idl } from '../ovsdb/idl/idl.ts';
+import type { Txn, TxnStatus } from '../ovsdb/idl/txn.ts';
+import { openVswitchSchema } from '../ovsdb/schemas/open-vswitch.ts';
+import { Bridge } from './bridge.ts';
+import { integerOption, monitorConfiguration, type Ovs, type OvsRow } from './configuration.ts';
+import type { SwitchEnvironment } from './environment.ts';
+
+const log = vlog('bridge');
+const nameLimit = new RateLimit(1, 5);
+const contendedLimit = new RateLimit(1, 1);
+const reconfigured = coverage('bridge_reconfigure');
+
+const MIN_STATISTICS_INTERVAL_MS = 5000;
+/** When a status could not be written, it is tried again after this time. */
+const STATUS_RETRY_MS = 100;
+
+export class Vswitchd implements Runnable {
+  readonly bridges = new Map<string, Bridge>();
+  readonly #env: SwitchEnvironment;
+  readonly #idl: Idl<Ovs>;
+  readonly #task: Task;
+  #configuredSeqno = 0;
+  #devicesChanged = false;
+  #statusDue = false;
+  /** Write status whether it changed or not: the last time it did not get through. */
+  #wholeStatus = true;
+  #statusBusy = false;
+  #statisticsBusy = false;
+  #statisticsIntervalMs = MIN_STATISTICS_INTERVAL_MS;
+  #nextStatisticsMs = 0;
+  #nextStatusMs = 0;
+  #lastIntervalMs = 0;
+  readonly #ready: () => void;
+
+  /**
+   * @param remotes of the database
+   * @param ready called once the first configuration is in place
+   */
+  constructor(env: SwitchEnvironment, remotes: readonly string[], ready: () => void) {
+    this.#env = env;
+    this.#ready = once(ready);
+    this.#idl = new Idl(env.host, openVswitchSchema);
+    monitorConfiguration(this.#idl);
+    this.#idl.setLock('ovs_vswitchd');
+    this.#task = env.host.loop.task(this);
+    this.#idl.onChange = () => this.#task.wake();
+    env.devices.onChange((netdev) => {
+      if (netdev.vanished) this.#devicesChanged = true;
+      this.#statusDue = true;
+      this.#task.wake();
+    });
+    this.#idl.connect(remotes, { retry: true });
+  }
+
+  /** A device appeared or vanished: interfaces that wait for it may work now. */
+  devicesChanged(): void {
+    this.#devicesChanged = true;
+    this.#task.wake();
+  }
+
+  close(): void {
+    this.#task.remove();
+    for (const bridge of this.bridges.values()) bridge.destroy();
+    this.bridges.clear();
+    this.#idl.close();
+  }
+
+  run(nowMs: number): void {
+    const idl = this.#idl;
+    if (idl.isLockContended) {
+      log.errRl(
+        contendedLimit,
+        'another ovs-vswitchd process is running, disabling this process until it goes away',
+      );
+      for (const bridge of this.bridges.values()) bridge.destroy();
+      this.bridges.clear();
+      this.#configuredSeqno = 0;
+      return;
+    }
+    if (!idl.hasRequestedLock || !idl.hasContents) return;
+    if (idl.seqno !== this.#configuredSeqno || this.#devicesChanged) this.#configure();
+    if (nowMs >= this.#nextStatisticsMs) this.#writeStatistics(nowMs);
+    if ((this.#statusDue || this.#wholeStatus) && nowMs >= this.#nextStatusMs) this.#writeStatus();
+  }
+
+  deadline(): number {
+    if (!this.#idl.hasRequestedLock || !this.#idl.hasContents || this.bridges.size === 0)
+      return Number.POSITIVE_INFINITY;
+    const statistics = this.#statisticsBusy ? Number.POSITIVE_INFINITY : this.#nextStatisticsMs;
+    const wantsStatus = (this.#statusDue || this.#wholeStatus) && !this.#statusBusy;
+    return Math.min(statistics, wantsStatus ? this.#nextStatusMs : Number.POSITIVE_INFINITY);
+  }
+
+  // --- configuration ----------------------------------------------------------------------------------------
+
+  #configure(): void {
+    this.#configuredSeqno = this.#idl.seqno;
+    this.#devicesChanged = false;
+    reconfigured.inc();
+    const config = this.#idl.first('Open_vSwitch');
+    const txn = this.#idl.txn();
+    this.#reconfigure(txn, config);
+    if (config) {
+      txn.set(config, { cur_cfg: config.next_cfg });
+      txn.update(config, {
+        datapath_types: this.#env.datapathTypes,
+        iface_types: this.#env.devices.types(),
+        dpdk_initialized: false,
+        dpdk_version: undefined,
+      });
+    }
+    this.#wholeStatus = true;
+    void txn.commit().then(() => {
+      this.#ready();
+      this.#task.wake();
+    });
+  }
+
+  #reconfigure(txn: Txn<Ovs>, config: OvsRow<'Open_vSwitch'> | undefined): void {
+    const options: ReadonlyMap<string, string> = config?.other_config ?? new Map();
+    OfprotoDpif.configureFlowCache({
+      flowLimit: integerOption(options, 'flow-limit', 200_000),
+      maxIdleMs: integerOption(options, 'max-idle', 10_000),
+      maxRevalidatorMs: integerOption(options, 'max-revalidator', 500),
+      minRevalidatePps: integerOption(options, 'min-revalidate-pps', 5),
+    });
+    this.#statisticsIntervalMs = Math.max(
+      integerOption(options, 'stats-update-interval', MIN_STATISTICS_INTERVAL_MS),
+      MIN_STATISTICS_INTERVAL_MS,
+    );
+    if (this.#statisticsIntervalMs !== this.#lastIntervalMs) this.#nextStatisticsMs = 0;
+    this.#lastIntervalMs = this.#statisticsIntervalMs;
+
+    this.#followBridges(config?.bridges ?? []);
+    const bridges = [...this.bridges.values()];
+    for (const bridge of bridges) bridge.dropUnwanted();
+    for (const bridge of bridges) {
+      if (bridge.create()) continue;
+      bridge.destroy();
+      this.bridges.delete(bridge.name);
+    }
+    for (const backer of this.#env.backers.all()) backer.dpif.configure(options);
+    for (const bridge of this.bridges.values()) bridge.addMissing(txn);
+    const idleTimeoutS = integerOption(options, 'bundle-idle-timeout', 0);
+    for (const bridge of this.bridges.values()) {
+      if (idleTimeoutS > 0) bridge.ofproto!.up.bundleIdleTimeoutMs = idleTimeoutS * 1000;
+      bridge.finish(txn);
+    }
+  }
+
+  /** Forgets bridges that are gone or of another type, and makes new ones. */
+  #followBridges(rows: readonly OvsRow<'Bridge'>[]): void {
+    const wanted = new Map<string, OvsRow<'Bridge'>>();
+    for (const row of rows) {
+      // Names go into the names of sockets.
+      if (/[/\\]/.test(row.name)) log.warnRl(nameLimit, `ignoring bridge with invalid name "${row.name}"`);
+      else if (wanted.has(row.name)) log.warnRl(nameLimit, `bridge ${row.name} specified twice`);
+      else wanted.set(row.name, row);
+    }
+    const typeOf = (row: OvsRow<'Bridge'>): string => row.datapath_type || this.#env.defaultDatapathType;
+    for (const bridge of [...this.bridges.values()]) {
+      const row = wanted.get(bridge.name);
+      if (row && typeOf(row) === bridge.type) {
+        bridge.row = row;
+        continue;
+      }
+      bridge.destroy();
+      this.bridges.delete(bridge.name);
+    }
+    for (const [name, row] of wanted)
+      if (!this.bridges.has(name)) this.bridges.set(name, new Bridge(this.#env, row, typeOf(row)));
+  }
+
+  // --- status -----------------------------------------------------------------------------------------------
+
+  #writeStatus(): void {
+    if (this.#statusBusy) return;
+    this.#statusBusy = true;
+    this.#statusDue = false;
+    const txn = this.#idl.txn();
+    for (const bridge of this.bridges.values()) bridge.writeStatus(txn, this.#wholeStatus);
+    this.#wholeStatus = false;
+    void txn.commit().then((status) => {
+      this.#statusBusy = false;
+      if (!isDone(status)) {
+        this.#wholeStatus = true;
+        this.#nextStatusMs = this.#env.host.loop.now() + STATUS_RETRY_MS;
+      }
+      this.#task.wake();
+    });
+  }
+
+  #writeStatistics(nowMs: number): void {
+    if (this.#statisticsBusy) return;
+    this.#statisticsBusy = true;
+    this.#nextStatisticsMs = nowMs + this.#statisticsIntervalMs;
+    const txn = this.#idl.txn();
+    for (const bridge of this.bridges.values()) bridge.writeStatistics(txn);
+    void txn.commit().then(() => {
+      this.#statisticsBusy = false;
+      this.#task.wake();
+    });
+  }
+}
+
+const isDone = (status: TxnStatus): boolean => status === 'success' || status === 'unchanged';
+
+function once(fn: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    fn();
+  };
+}
