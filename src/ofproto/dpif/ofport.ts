@@ -41,8 +41,6 @@ export class OfportDpif {
   protocols: readonly PortProtocol[] = [];
   /** The port is gone; whoever still holds it must not use it. */
   removed = false;
-  /** Packets that crossed a patch port, which has no device to count them. */
-  readonly patchStats = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
 
   constructor(bridge: OfprotoDpif, ofpPort: number, name: string, netdev: Netdev) {
     this.bridge = bridge;

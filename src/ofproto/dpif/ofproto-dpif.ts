@@ -26,9 +26,7 @@ import {
   type MeterStats,
   OFPR,
   PC,
-  type PortStats,
   PS,
-  UNKNOWN_COUNT,
 } from '../../openflow/messages/message.ts';
 import type { Group } from '../group.ts';
 import { MacLearning } from '../l2/mac-learning.ts';
@@ -419,21 +417,6 @@ export class OfprotoDpif implements OfprotoProvider {
     dp.peer = peer;
     if (peer) peer.peer = dp;
     this.revalidate('reconfigure');
-  }
-
-  portStats(port: Ofport): Partial<PortStats> {
-    const dp = this.#ports.get(port.ofpPort);
-    if (dp?.netdev.type !== 'patch') return {};
-    const s = dp.patchStats;
-    const unknown = UNKNOWN_COUNT;
-    return {
-      rxPackets: BigInt(s.rxPackets),
-      txPackets: BigInt(s.txPackets),
-      rxBytes: BigInt(s.rxBytes),
-      txBytes: BigInt(s.txBytes),
-      rxErrors: unknown,
-      txErrors: unknown,
-    };
   }
 
   // --- bundles ----------------------------------------------------------------------------------------------

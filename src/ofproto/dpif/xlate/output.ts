@@ -2,6 +2,7 @@
  * Sending the packet out: of a port, through a patch port into the next bridge, to all ports, and the
  * output actions. C counterparts: compose_output_action__(), patch_port_output(), xlate_output_action().
  */
+import { PatchNetdev } from '../../../datapath/patch-netdev.ts';
 import { F, FLOW_DL_TYPE_NONE, type Flow } from '../../../flow/layout.ts';
 import { OFPP, portFromOf10, reservedPortName } from '../../../flow/ports.ts';
 import { markSubfieldInMask, readSubfield } from '../../../flow/subfield.ts';
@@ -212,10 +213,8 @@ function patchPortOutput(ctx: XlateCtx, inDev: OfportDpif, outDev: OfportDpif, i
 
 /** Counts packets that went from one end of a patch to the other. */
 export function creditPatch(tx: OfportDpif, rx: OfportDpif, packets: number, bytes: number): void {
-  tx.patchStats.txPackets += packets;
-  tx.patchStats.txBytes += bytes;
-  rx.patchStats.rxPackets += packets;
-  rx.patchStats.rxBytes += bytes;
+  if (tx.netdev instanceof PatchNetdev) tx.netdev.credit('tx', packets, bytes);
+  if (rx.netdev instanceof PatchNetdev) rx.netdev.credit('rx', packets, bytes);
 }
 
 /** FLOOD and ALL: every port but the input port, without or with those that say no-flood. */
