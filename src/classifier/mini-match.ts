@@ -126,6 +126,7 @@ export function sameValues(a: readonly number[], b: readonly number[]): boolean 
 
 const scratchWords = new Uint8Array(FLOW_WORDS);
 const scratchBits = new Int32Array(FLOW_WORDS);
+const scratchValues: number[] = new Array<number>(FLOW_WORDS).fill(0);
 
 /** @returns the used words of a mask */
 export function miniMaskOf(mask: Flow): MiniMask {
@@ -142,8 +143,10 @@ export function miniMaskOf(mask: Flow): MiniMask {
 /** @returns the match with only the words that its mask uses */
 export function miniMatchOf(match: Match): MiniMatch {
   const mask = miniMaskOf(match.mask);
-  const values: number[] = [];
-  for (let i = 0; i < mask.words.length; i++) values.push(match.flow[mask.words[i]!]! & mask.bits[i]!);
+  const n = mask.words.length;
+  // A copy of the right length: an array that grew by push() keeps room for more.
+  for (let i = 0; i < n; i++) scratchValues[i] = match.flow[mask.words[i]!]! & mask.bits[i]!;
+  const values = scratchValues.slice(0, n);
   return new MiniMatch(mask, values, match.tun);
 }
 

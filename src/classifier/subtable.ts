@@ -260,22 +260,33 @@ export class Subtable<R extends ClsRule> {
   findAndUnwildcard(flow: Flow, version: number, tries: readonly TrieLookup[], wc: Flow): R | undefined {
     let h = 0;
     let at = 0;
+    let stage = 0;
     const last = this.#ends.length - 1;
-    for (let s = 0; s <= last; s++) {
-      if (this.#triesExclude(this.#stages[s]!, flow, tries, wc)) {
-        this.#fold(wc, at);
-        return undefined;
-      }
-      for (const end = this.#ends[s]!; at < end; at++) h = mix(h, flow[this.#words[at]!]! & this.#bits[at]!);
-      if (s < last && !this.#indexes[s]!.has(h)) {
-        this.#fold(wc, at);
-        return undefined;
+    for (; ; stage++) {
+      for (const end = this.#ends[stage]!; at < end; at++)
+        h = mix(h, flow[this.#words[at]!]! & this.#bits[at]!);
+      if (stage === last || !this.#indexes[stage]!.has(h)) break;
+    }
+    if (stage === last) {
+      const rule = this.#findHashed(flow, finish(h), version);
+      if (rule) {
+        foldMask(wc, this.mask);
+        return rule;
       }
     }
-    const rule = this.#findHashed(flow, finish(h), version);
-    if (rule || !this.#portsTrie) foldMask(wc, this.mask);
-    else this.#foldWithPorts(flow, wc);
-    return rule;
+    this.#unwildcardMiss(flow, stage, tries, wc);
+    return undefined;
+  }
+
+  /** Nothing here matches, as is known after `stage`. Adds to `wc` few bits that tell so. */
+  #unwildcardMiss(flow: Flow, stage: number, tries: readonly TrieLookup[], wc: Flow): void {
+    for (let s = 0; s <= stage; s++) {
+      if (!this.#triesExclude(this.#stages[s]!, flow, tries, wc)) continue;
+      this.#fold(wc, s === 0 ? 0 : this.#ends[s - 1]!);
+      return;
+    }
+    if (stage === this.#ends.length - 1 && this.#portsTrie) this.#foldWithPorts(flow, wc);
+    else this.#fold(wc, this.#ends[stage]!);
   }
 
   /** Whether the tries of fields in this stage know that nothing here matches. */
