@@ -9,8 +9,28 @@
 
 /** Key attributes that a `set` action can change. */
 export type OdpSetAttr =
-  | 'skb_priority' | 'skb_mark' | 'tunnel' | 'eth' | 'vlan' | 'ipv4' | 'ipv6' | 'arp' | 'nd' | 'nd_ext'
-  | 'tcp' | 'udp' | 'sctp' | 'icmp' | 'icmpv6' | 'mpls' | 'nsh' | 'ct_mark' | 'ct_label' | 'dp_hash' | 'recirc_id' | 'packet_type';
+  | 'skb_priority'
+  | 'skb_mark'
+  | 'tunnel'
+  | 'eth'
+  | 'vlan'
+  | 'ipv4'
+  | 'ipv6'
+  | 'arp'
+  | 'nd'
+  | 'nd_ext'
+  | 'tcp'
+  | 'udp'
+  | 'sctp'
+  | 'icmp'
+  | 'icmpv6'
+  | 'mpls'
+  | 'nsh'
+  | 'ct_mark'
+  | 'ct_label'
+  | 'dp_hash'
+  | 'recirc_id'
+  | 'packet_type';
 
 /** One word of a flow key to change: `key[word] = (key[word] & ~mask) | value`. */
 export interface OdpSetWord {
@@ -33,7 +53,15 @@ export type UserspaceCookie =
       readonly maxLen: number;
     }
   | { readonly kind: 'sflow'; readonly vlanTci: number; readonly output: number }
-  | { readonly kind: 'flow_sample'; readonly probability: number; readonly collectorSet: number; readonly obsDomain: number; readonly obsPoint: number; readonly outputPort: number; readonly direction: 'default' | 'ingress' | 'egress' }
+  | {
+      readonly kind: 'flow_sample';
+      readonly probability: number;
+      readonly collectorSet: number;
+      readonly obsDomain: number;
+      readonly obsPoint: number;
+      readonly outputPort: number;
+      readonly direction: 'default' | 'ingress' | 'egress';
+    }
   | { readonly kind: 'ipfix'; readonly outputPort: number }
   | { readonly kind: 'raw'; readonly data: Uint8Array };
 
@@ -50,8 +78,19 @@ export interface OdpNat {
 
 export type OdpAction =
   | { readonly kind: 'output'; readonly port: number }
-  | { readonly kind: 'userspace'; readonly pid: number; readonly cookie: UserspaceCookie | undefined; readonly withActions: boolean; readonly egressTunPort: number | undefined }
-  | { readonly kind: 'set'; readonly attr: OdpSetAttr; readonly masked: boolean; readonly words: readonly OdpSetWord[] }
+  | {
+      readonly kind: 'userspace';
+      readonly pid: number;
+      readonly cookie: UserspaceCookie | undefined;
+      readonly withActions: boolean;
+      readonly egressTunPort: number | undefined;
+    }
+  | {
+      readonly kind: 'set';
+      readonly attr: OdpSetAttr;
+      readonly masked: boolean;
+      readonly words: readonly OdpSetWord[];
+    }
   | { readonly kind: 'push_vlan'; readonly tpid: number; readonly tci: number }
   | { readonly kind: 'pop_vlan' }
   | { readonly kind: 'push_mpls'; readonly lse: number; readonly ethertype: number }
@@ -79,8 +118,19 @@ export type OdpAction =
   | { readonly kind: 'ct_clear' }
   | { readonly kind: 'trunc'; readonly maxLen: number }
   | { readonly kind: 'meter'; readonly meterId: number }
-  | { readonly kind: 'check_pkt_len'; readonly pktLen: number; readonly greater: readonly OdpAction[]; readonly lessEqual: readonly OdpAction[] }
-  | { readonly kind: 'tunnel_push'; readonly tnlPort: number; readonly outPort: number; readonly tnlType: number; readonly header: Uint8Array }
+  | {
+      readonly kind: 'check_pkt_len';
+      readonly pktLen: number;
+      readonly greater: readonly OdpAction[];
+      readonly lessEqual: readonly OdpAction[];
+    }
+  | {
+      readonly kind: 'tunnel_push';
+      readonly tnlPort: number;
+      readonly outPort: number;
+      readonly tnlType: number;
+      readonly header: Uint8Array;
+    }
   | { readonly kind: 'tunnel_pop'; readonly port: number }
   | { readonly kind: 'lb_output'; readonly bondId: number }
   | { readonly kind: 'dec_ttl'; readonly actions: readonly OdpAction[] }
