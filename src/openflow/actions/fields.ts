@@ -38,8 +38,8 @@ export { formatSubfield };
 
 const log = vlog('nx_match');
 const logFields = vlog('meta_flow');
-const limit = new RateLimit(60, 5);
-const fieldLimit = new RateLimit(60, 5);
+const limit = new RateLimit(1, 5);
+const fieldLimit = new RateLimit(1, 5);
 const MASK_BIT = 0x100;
 
 // --- wire -------------------------------------------------------------------------------------------------
