@@ -10,9 +10,13 @@ import type { Flow } from '../../flow/layout.ts';
 import { parseExactFlow } from '../../flow/match/parse.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import { FlowTextError, formatFlags, TCP_FLAG_NAMES } from '../../flow/text.ts';
+import { formatOdpFlow } from '../../odp/key-format.ts';
+import { type OdpFlowText, parseOdpFlow } from '../../odp/key-parse.ts';
+import { OdpTextError } from '../../odp/scanner.ts';
+import { formatUfid } from '../../odp/ufid.ts';
 import type { Backer, Backers } from './backer.ts';
-import { formatOdpActions, formatOdpFlow, OdpTextError, parseOdpActions, parseOdpFlow } from './odp-text.ts';
-import { formatUfid, parseUfid, ufidOf } from './ufid.ts';
+import { formatOdpActions, parseOdpActions } from './odp-text.ts';
+import { parseUfid, ufidOf } from './ufid.ts';
 
 interface Options {
   verbose: boolean;
@@ -99,7 +103,7 @@ function openDatapath(backers: Backers, rest: string[], maxArgs: number): Backer
 
 function formatFlow(flow: DpifFlow, o: Options, names: NameMap | undefined, nowMs: number): string {
   let text = o.verbose ? `${formatUfid(flow.ufid)}, ` : '';
-  text += formatOdpFlow(flow.key, flow.mask, { names, verbose: o.verbose });
+  text += formatOdpFlow(flow.key, flow.mask, { portName: names?.nameOf, verbose: o.verbose });
   text += `, ${formatFlowStats(flow.stats, nowMs)}`;
   if (o.verbose) text += ', dp:ovs';
   return `${text}, actions:${formatOdpActions(flow.actions, names)}`;
@@ -223,11 +227,9 @@ function show(backers: Backers, args: readonly string[]): string {
     .join('');
 }
 
-function parseKey(text: string, names: NameMap): { ufid: string | undefined; key: Flow; mask: Flow } {
-  const m = /^\s*(ufid:[0-9a-fA-F-]{36})[,\s]*/.exec(text);
-  const ufid = m ? parseUfid(m[1]!) : undefined;
+function parseKey(text: string, names: NameMap): OdpFlowText {
   try {
-    return { ufid, ...parseOdpFlow(m ? text.slice(m[0].length) : text, names) };
+    return parseOdpFlow(text, names.numberOf);
   } catch (error) {
     if (!(error instanceof OdpTextError)) throw error;
     return fail(`${error.message} (Invalid argument)`);

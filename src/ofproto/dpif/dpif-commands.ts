@@ -1,14 +1,15 @@
 /** dpif/*: the bridges and their datapaths. */
 import { type UnixctlCommands, UnixctlJson } from '../../base/unixctl.ts';
+import { formatOdpFlow } from '../../odp/key-format.ts';
+import { formatUfid } from '../../odp/ufid.ts';
 import type { Backer, Backers } from './backer.ts';
 import { dumpAllFlows, formatConfig, formatFlowStats, registerDpctlCommands } from './dpctl.ts';
 import { bridgeArgument, registerFdbCommands } from './fdb-commands.ts';
 import { parseSetFeature, setFeature, showFeatures } from './features.ts';
-import { formatOdpActions, formatOdpFlow } from './odp-text.ts';
+import { formatOdpActions } from './odp-text.ts';
 import type { OfportDpif } from './ofport.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
 import { registerTraceCommands } from './trace-command.ts';
-import { formatUfid } from './ufid.ts';
 import { registerUpcallCommands } from './upcall-commands.ts';
 
 const byName = <T extends { readonly name: string }>(items: Iterable<T>): T[] =>
@@ -74,7 +75,7 @@ async function dumpFlows(backers: Backers, args: readonly string[]): Promise<str
     const found = backer.lookup(f.key);
     if ('error' in found || found.bridge !== bridge) continue;
     if (verbose) text += `${formatUfid(f.ufid)} `;
-    text += `${formatOdpFlow(f.key, f.mask, { names: portNames, verbose })}, ${formatFlowStats(f.stats, now)}`;
+    text += `${formatOdpFlow(f.key, f.mask, { portName: portNames?.nameOf, verbose })}, ${formatFlowStats(f.stats, now)}`;
     text += `, actions:${formatOdpActions(f.actions, portNames)}\n`;
   }
   return text;

@@ -3,6 +3,7 @@ import { F } from '../../flow/layout.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import { formatIpv4, formatMac } from '../../flow/text.ts';
 import type { OdpAction } from '../../odp/action.ts';
+import { OdpTextError } from '../../odp/scanner.ts';
 
 export function formatOdpActions(actions: readonly OdpAction[], names?: NameMap): string {
   if (actions.length === 0) return 'drop';
@@ -61,46 +62,7 @@ function setText(a: Extract<OdpAction, { kind: 'set' }>): string {
   return parts.join(',');
 }
 
-export interface OdpFlowOptions {
-  readonly names?: NameMap | undefined;
-  /** Print fully wildcarded fields too. */
-  readonly verbose?: boolean;
-}
-
-export function formatOdpFlow(key: Uint32Array, mask: Uint32Array, options: OdpFlowOptions = {}): string {
-  const parts: string[] = [
-    `recirc_id(${key[F.RECIRC_ID] === 0 ? '0' : `0x${key[F.RECIRC_ID]!.toString(16)}`})`,
-  ];
-  parts.push(
-    `in_port(${options.names?.nameOf(key[F.IN_PORT]!) ?? key[F.IN_PORT]})`,
-    'packet_type(ns=0,id=0)',
-  );
-  const mac: string[] = [];
-  for (const [w, n] of [
-    [F.DL_SRC, 'src'],
-    [F.DL_DST, 'dst'],
-  ] as const)
-    if (mask[w] || mask[w + 1]) mac.push(`${n}=${formatMac(key[w]!, key[w + 1]!)}`);
-  parts.push(mac.length > 0 ? `eth(${mac.join(',')})` : 'eth()');
-  if (mask[F.VLAN_TCI0]) parts.push(`vlan(vid=${key[F.VLAN_TCI0]! & 0xfff})`);
-  parts.push(`eth_type(0x${key[F.DL_TYPE]!.toString(16).padStart(4, '0')})`);
-  if (key[F.DL_TYPE] === 0x800) {
-    const ip: string[] = [];
-    if (mask[F.NW_SRC]) ip.push(`src=${formatIpv4(key[F.NW_SRC]!)}`);
-    if (mask[F.NW_DST]) ip.push(`dst=${formatIpv4(key[F.NW_DST]!)}`);
-    if (mask[F.NW_PROTO]) ip.push(`proto=${key[F.NW_PROTO]}`);
-    ip.push('frag=no');
-    parts.push(`ipv4(${ip.join(',')})`);
-  }
-  return parts.join(',');
-}
-
-export class OdpTextError extends Error {}
-
 /** @throws OdpTextError */
-export function parseOdpFlow(text: string, _names?: NameMap): { key: Uint32Array; mask: Uint32Array } {
-  throw new OdpTextError(`${text}: not a datapath flow`);
-}
 export function parseOdpActions(text: string, _names?: NameMap): OdpAction[] {
   throw new OdpTextError(`${text}: not actions`);
 }

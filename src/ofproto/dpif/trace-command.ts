@@ -8,11 +8,12 @@ import { parseExactFlow } from '../../flow/match/parse.ts';
 import { OFPP } from '../../flow/ports.ts';
 import { CT_STATE_NAMES, FlowTextError, formatFlags, scanFlags } from '../../flow/text.ts';
 import { wildcardsForPacket } from '../../flow/wildcards.ts';
+import { parseOdpFlow } from '../../odp/key-parse.ts';
+import { OdpTextError } from '../../odp/scanner.ts';
 import { checkActionsConsistency } from '../../openflow/actions/check.ts';
 import { parseActions } from '../../openflow/actions/parse.ts';
 import { OfpError } from '../../openflow/errors.ts';
 import type { Backer, Backers } from './backer.ts';
-import { OdpTextError, parseOdpFlow } from './odp-text.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
 import { trace } from './trace.ts';
 
@@ -153,7 +154,7 @@ function parseFlow(
 ): { bridge: OfprotoDpif; flow: Flow } {
   let odpProblem: string;
   try {
-    const { key } = parseOdpFlow(text, backer?.portNames());
+    const { key } = parseOdpFlow(text, backer?.portNames().numberOf);
     if (!backer) return bad('Cannot find the datapath');
     const found = backer.lookup(key);
     if ('error' in found) return bad(found.error);

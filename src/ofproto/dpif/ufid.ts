@@ -22,10 +22,6 @@ export function ufidOf(key: Flow): Ufid {
   return hex(hashFinish(a, 1)) + hex(hashFinish(b, 2)) + hex(hashFinish(c, 3)) + hex(hashFinish(d, 4));
 }
 
-/** As text: in the form of a UUID. */
-export const formatUfid = (u: Ufid): string =>
-  `ufid:${u.slice(0, 8)}-${u.slice(8, 12)}-${u.slice(12, 16)}-${u.slice(16, 20)}-${u.slice(20)}`;
-
 /** From text with or without 'ufid:'; undefined when it is not one. */
 export function parseUfid(text: string): Ufid | undefined {
   const m = /^(?:ufid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i.exec(
