@@ -11,14 +11,16 @@ import type { Task } from '../base/loop.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import type { Netdev } from '../datapath/netdev-provider.ts';
 import { OFPP } from '../flow/ports.ts';
+import { ConnMgr, type ControllerInfo } from '../ofproto/connmgr/connmgr.ts';
 import { OfprotoDpif } from '../ofproto/dpif/ofproto-dpif.ts';
+import { handleFrame } from '../ofproto/handlers/handle-openflow.ts';
 import type { Ofport } from '../ofproto/ofport.ts';
 import { compareStrings } from '../ovsdb/atom.ts';
 import type { Txn } from '../ovsdb/idl/txn.ts';
 import { isMulticastMac } from '../packet/ethernet.ts';
 import { defaultAddress, leastAddress, pickAddress, pickDatapathId } from './bridge-address.ts';
 import { booleanOption, integerOption, type Ovs, type OvsRow } from './configuration.ts';
-import type { ConnectionManager, SwitchEnvironment } from './environment.ts';
+import type { SwitchEnvironment } from './environment.ts';
 import { configureTables } from './flow-tables.ts';
 import { failedInterface, Iface, macOf, preferredPort, reason, requestedPort } from './iface.ts';
 import { configureMirrors } from './mirrors.ts';
@@ -45,7 +47,7 @@ export class Bridge {
   readonly #mirrors = new Set<string>();
   #wanted: readonly PortConfig[] = [];
   #ofproto: OfprotoDpif | undefined;
-  #connections: ConnectionManager | undefined;
+  #connections: ConnMgr | undefined;
   #task: Task | undefined;
 
   constructor(env: SwitchEnvironment, row: OvsRow<'Bridge'>, type: string) {
@@ -60,13 +62,13 @@ export class Bridge {
   get ofproto(): OfprotoDpif | undefined {
     return this.#ofproto;
   }
-  get connections(): ConnectionManager | undefined {
+  get connections(): ConnMgr | undefined {
     return this.#connections;
   }
 
   destroy(): void {
     for (const iface of [...this.ifaces.values()]) this.#removeIface(iface);
-    this.#connections?.close();
+    this.#connections?.destroy();
     this.#task?.remove();
     if (this.#ofproto) {
       this.#ofproto.up.destroy();
@@ -148,7 +150,13 @@ export class Bridge {
       return false;
     }
     this.#task = host.loop.task(this.#ofproto);
-    this.#connections = this.#env.connect(this.#ofproto);
+    const { up } = this.#ofproto;
+    this.#connections = new ConnMgr({
+      host,
+      bridge: up,
+      handle: (conn, bytes) => handleFrame(up, conn, bytes),
+    });
+    up.connections = this.#connections;
     return true;
   }
 
@@ -257,7 +265,7 @@ export class Bridge {
   }
 
   #deviceType(type: string): string {
-    return type === 'internal' ? this.#env.internalType(this.type) : type;
+    return this.#ofproto!.backer.dpif.portOpenType(type);
   }
 
   #setMtu(netdev: Netdev, config: IfaceConfig): void {
@@ -372,14 +380,28 @@ export class Bridge {
   }
 
   writeControllers(txn: Txn<Ovs>): void {
-    const known = this.#connections?.controllers();
+    const known = this.#connections?.controllerInfo();
     for (const row of configuredControllers(this.row)) {
-      const { isConnected, role, status } = known?.get(row.target) ?? {
-        isConnected: false,
-        role: undefined,
-        status: new Map<string, string>(),
-      };
-      txn.update(row, { is_connected: isConnected, role, status });
+      const info = known?.get(row.target);
+      txn.update(row, {
+        is_connected: info?.isConnected ?? false,
+        role: roleText(info),
+        status: info?.status ?? new Map(),
+      });
     }
+  }
+}
+
+/** As the Controller table words it. */
+function roleText(info: ControllerInfo | undefined): 'other' | 'master' | 'slave' | undefined {
+  switch (info?.role) {
+    case 'equal':
+      return 'other';
+    case 'primary':
+      return 'master';
+    case 'secondary':
+      return 'slave';
+    default:
+      return undefined;
   }
 }

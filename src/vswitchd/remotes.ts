@@ -1,8 +1,8 @@
 /** Controller rows as settings of a bridge's connection manager. */
 import { RateLimit, vlog } from '../base/vlog.ts';
+import { type ControllerSettings, MANAGEMENT_SERVICE } from '../ofproto/connmgr/settings.ts';
 import { OFP10, type VersionBitmap } from '../openflow/version.ts';
-import { booleanOption, integerOption, type OvsRow } from './configuration.ts';
-import type { ControllerSettings } from './environment.ts';
+import { integerOption, type OvsRow } from './configuration.ts';
 
 const log = vlog('bridge');
 const duplicateLimit = new RateLimit(1, 5);
@@ -10,8 +10,6 @@ const confinedLimit = new RateLimit(1, 5);
 
 const DEFAULT_QUEUE_SIZE = 100;
 const MAX_QUEUE_SIZE = 512;
-/** CS6, network control. */
-const DEFAULT_DSCP = 48;
 
 /** The controllers that the configuration names. */
 export function configuredControllers(row: OvsRow<'Bridge'>): readonly OvsRow<'Controller'>[] {
@@ -29,28 +27,23 @@ function queueSize(row: OvsRow<'Bridge'>, controller?: OvsRow<'Controller'>): nu
   return size >= 1 && size <= MAX_QUEUE_SIZE ? size : DEFAULT_QUEUE_SIZE;
 }
 
-/** @param runDir where the management socket and other Unix sockets of controllers may be */
+/**
+ * By target: the management listener, and the controllers.
+ * @param runDir where the management socket and other Unix sockets of controllers are
+ * @param confined whether Unix sockets elsewhere are refused
+ */
 export function controllerSettings(
   row: OvsRow<'Bridge'>,
   runDir: string,
   confined: boolean,
-): ControllerSettings[] {
-  const versions = allowedVersions(row);
-  const disableInBand = booleanOption(row.other_config, 'disable-in-band', false);
+): ReadonlyMap<string, ControllerSettings> {
+  const allowed = allowedVersions(row);
   const settings = new Map<string, ControllerSettings>();
-  const management = `punix:${runDir}/${row.name}.mgmt`;
-  settings.set(management, {
-    target: management,
-    type: 'service',
-    maxBackoffMs: 0,
-    probeIntervalMs: 60_000,
-    inBand: false,
-    asyncMessages: true,
-    allowedVersions: versions,
-    queueSize: queueSize(row),
-    rateLimit: 0,
-    burstLimit: 0,
-    dscp: 0,
+  settings.set(`punix:${runDir}/${row.name}.mgmt`, {
+    ...MANAGEMENT_SERVICE,
+    probeInterval: 60,
+    allowedVersions: allowed,
+    maxPacketInQueue: queueSize(row),
   });
   for (const controller of configuredControllers(row)) {
     const { target } = controller;
@@ -59,24 +52,23 @@ export function controllerSettings(
       log.warnRl(duplicateLimit, `bridge ${row.name}: Duplicate controllers "${target}".`);
       continue;
     }
-    const dscp = integerOption(controller.other_config, 'dscp', DEFAULT_DSCP);
-    const probe = controller.inactivity_probe;
     settings.set(target, {
-      target,
       type: controller.type ?? (/^(tcp|ssl|unix):/.test(target) ? 'primary' : 'service'),
-      maxBackoffMs: Math.floor((controller.max_backoff ?? 8000) / 1000) * 1000,
-      probeIntervalMs:
-        probe === undefined ? 5000 : probe === 0 ? 0 : Math.max(1, Math.floor(probe / 1000)) * 1000,
-      inBand: controller.connection_mode !== 'out-of-band' && !disableInBand,
-      asyncMessages: controller.enable_async_messages ?? true,
-      allowedVersions: versions,
-      queueSize: queueSize(row, controller),
+      maxBackoff: Math.floor((controller.max_backoff ?? 8000) / 1000),
+      probeInterval: probeSeconds(controller.inactivity_probe),
+      enableAsyncMessages: controller.enable_async_messages ?? true,
+      allowedVersions: allowed,
+      maxPacketInQueue: queueSize(row, controller),
       rateLimit: controller.controller_rate_limit ?? 0,
       burstLimit: controller.controller_burst_limit ?? 0,
-      dscp: dscp >= 0 && dscp <= 63 ? dscp : DEFAULT_DSCP,
     });
   }
-  return [...settings.values()];
+  return settings;
+}
+
+/** @param ms 0 for no probes */
+function probeSeconds(ms = 5000): number {
+  return ms === 0 ? 0 : Math.max(1, Math.floor(ms / 1000));
 }
 
 const squeeze = (path: string): string => path.replace(/\/+/g, '/');

@@ -69,7 +69,10 @@ interface Port extends OutputPort {
 }
 
 export interface DpifNetdevOptions {
-  readonly type: 'netdev' | 'dummy';
+  /** As bridges name it: 'netdev', or, where dummies stand for other datapaths, theirs. */
+  readonly type: string;
+  /** Dummy devices on it: their port numbers follow from their names. */
+  readonly dummy?: boolean;
   readonly name: string;
   readonly arena: PacketArena;
   readonly loop: Loop;
@@ -81,6 +84,7 @@ const layers = newLayers();
 export class DpifNetdev implements Dpif {
   readonly type: string;
   readonly name: string;
+  readonly #dummy: boolean;
   readonly #arena: PacketArena;
   readonly #loop: Loop;
   readonly #random: Random;
@@ -114,6 +118,7 @@ export class DpifNetdev implements Dpif {
   constructor(options: DpifNetdevOptions) {
     this.type = options.type;
     this.name = options.name;
+    this.#dummy = options.dummy ?? options.type === 'dummy';
     this.#arena = options.arena;
     this.#loop = options.loop;
     this.#random = options.random;
@@ -174,12 +179,12 @@ export class DpifNetdev implements Dpif {
 
   portOpenType(type: string): string {
     if (type !== 'internal') return type;
-    return this.type === 'dummy' ? 'dummy-internal' : 'tap';
+    return this.#dummy ? 'dummy-internal' : 'tap';
   }
 
   /** A port number that nobody has. Dummy devices get the number in their name, so that tests can foretell it. */
   #choosePort(name: string): number {
-    if (this.type === 'dummy') {
+    if (this.#dummy) {
       const digits = /\d+/.exec(name);
       if (digits) {
         const number = Number(digits[0]) + (name.startsWith('br') ? 100 : 0);

@@ -1,0 +1,56 @@
+/** The process of ovs-vswitchd. */
+import { OVS_VERSION } from '../../base/version.ts';
+import { vlog } from '../../base/vlog.ts';
+import { registerDpctlCommands } from '../../ofproto/dpif/dpctl.ts';
+import { registerDpifCommands } from '../../ofproto/dpif/dpif-commands.ts';
+import { registerFdbCommands } from '../../ofproto/dpif/fdb-commands.ts';
+import { registerTraceCommands } from '../../ofproto/dpif/trace-command.ts';
+import { registerUpcallCommands } from '../../ofproto/dpif/upcall-commands.ts';
+import { registerBridgeCommands } from '../../vswitchd/commands.ts';
+import {
+  VSWITCHD_OPTIONS,
+  type VswitchdSettings,
+  vswitchdSettings,
+  vswitchdUsage,
+} from '../../vswitchd/options.ts';
+import { Vswitchd } from '../../vswitchd/vswitchd.ts';
+import { runDaemon } from '../daemon.ts';
+import { daemonUsage } from '../daemon-options.ts';
+import { surroundings } from '../switch-environment.ts';
+
+const log = vlog('bridge');
+
+void runDaemon({
+  name: 'ovs-vswitchd',
+  options: VSWITCHD_OPTIONS,
+  usage: (program, { dirs }) => vswitchdUsage(program, dirs.run, daemonUsage(program, dirs.run, dirs.log)),
+  async start({ host, commands, options, args, program, exit, fatal, atExit }) {
+    let settings: VswitchdSettings;
+    try {
+      settings = vswitchdSettings(options, args, host.dirs.run);
+    } catch (error) {
+      return fatal((error as Error).message);
+    }
+    const { onSystemDevice, ...env } = await surroundings(host, commands, settings);
+    await new Promise<void>((ready) => {
+      const switchd = new Vswitchd(env, settings.remote.split(','), ready);
+      onSystemDevice(() => switchd.devicesChanged());
+      atExit(() => switchd.close());
+      for (const register of [
+        registerDpifCommands,
+        registerDpctlCommands,
+        registerFdbCommands,
+        registerUpcallCommands,
+        registerTraceCommands,
+      ])
+        register(commands, env.backers);
+      registerBridgeCommands(commands, switchd);
+      commands.register('exit', '[--cleanup]', 0, 1, () => {
+        // The reply has to go out first.
+        host.loop.after(0, () => host.loop.defer(() => exit(0)));
+        return '';
+      });
+    });
+    log.info(`${program} (Open vSwitch) ${OVS_VERSION}`);
+  },
+});

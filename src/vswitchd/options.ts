@@ -1,0 +1,52 @@
+/** The command line of ovs-vswitchd. */
+import type { OptionSpec, ParsedOption } from '../base/getopt.ts';
+import type { DummyLevel } from '../datapath/dummy/provider.ts';
+
+export const VSWITCHD_OPTIONS = {
+  privateKey: { long: 'private-key', short: 'p', arg: 'required' },
+  certificate: { long: 'certificate', short: 'c', arg: 'required' },
+  caCert: { long: 'ca-cert', short: 'C', arg: 'required' },
+  sslProtocols: { long: 'ssl-protocols', arg: 'required' },
+  sslCiphers: { long: 'ssl-ciphers', arg: 'required' },
+  sslCiphersuites: { long: 'ssl-ciphersuites', arg: 'required' },
+  sslServerName: { long: 'ssl-server-name', arg: 'required' },
+  peerCaCert: { long: 'peer-ca-cert', arg: 'required' },
+  bootstrapCaCert: { long: 'bootstrap-ca-cert', arg: 'required' },
+  enableDummy: { long: 'enable-dummy', arg: 'optional' },
+  disableSystem: { long: 'disable-system' },
+  disableSystemRoute: { long: 'disable-system-route' },
+  dpdk: { long: 'dpdk', arg: 'optional' },
+  dummyNuma: { long: 'dummy-numa', arg: 'required' },
+  hwRawioAccess: { long: 'hw-rawio-access' },
+} as const satisfies Record<string, OptionSpec>;
+
+export interface VswitchdSettings {
+  /** Of the database. */
+  readonly remote: string;
+  readonly dummy: DummyLevel | undefined;
+  readonly disableSystem: boolean;
+}
+
+/** @throws Error with the message for the user */
+export function vswitchdSettings(
+  options: readonly ParsedOption<keyof typeof VSWITCHD_OPTIONS>[],
+  args: readonly string[],
+  runDir: string,
+): VswitchdSettings {
+  let dummy: DummyLevel | undefined;
+  let disableSystem = false;
+  for (const { id, value } of options) {
+    if (id === 'enableDummy') dummy = value === 'override' || value === 'system' ? value : 'add';
+    else if (id === 'disableSystem') disableSystem = true;
+    else if (id === 'dpdk') throw new Error('Using --dpdk to configure DPDK is not supported.');
+  }
+  if (args.length > 1) throw new Error('at most one non-option argument accepted; use --help for usage');
+  return { remote: args[0] ?? `unix:${runDir}/db.sock`, dummy, disableSystem };
+}
+
+export const vswitchdUsage = (program: string, runDir: string, daemonUsage: string): string =>
+  `${program}: Open vSwitch daemon
+usage: ${program} [OPTIONS] [DATABASE]
+where DATABASE is a socket on which ovsdb-server is listening
+      (default: "unix:${runDir}/db.sock").
+${daemonUsage}`;
