@@ -177,8 +177,9 @@ export class Bridge {
       netdev.configure(config.row?.options ?? new Map());
       this.#setMtu(netdev, config);
       const { ofpPort } = this.#addPort(netdev, config);
-      log.info(`bridge ${this.name}: added interface ${config.name} on port ${ofpPort}`);
-      this.#register(port, config, type, netdev, ofpPort);
+      const iface = this.#register(port, config, type, netdev, ofpPort);
+      log.info(`bridge ${this.name}: added interface ${config.name} on port ${iface.ofport}`);
+      if (config.row) txn.update(config.row, { ...iface.status(), ...iface.statistics() });
     } catch (error) {
       if (netdev) this.#env.devices.release(netdev);
       if (!(error instanceof Error)) throw error;
@@ -209,16 +210,17 @@ export class Bridge {
     }
   }
 
-  #register(wanted: PortConfig, config: IfaceConfig, type: string, netdev: Netdev, ofpPort: number): void {
+  #register(wanted: PortConfig, config: IfaceConfig, type: string, netdev: Netdev, ofpPort: number): Iface {
     let port = this.ports.get(wanted.name);
     if (!port) this.ports.set(wanted.name, (port = new Port(wanted)));
     const iface = new Iface(port, config, type, netdev, ofpPort);
     port.ifaces.add(iface);
     this.ifaces.set(iface.name, iface);
+    return iface;
   }
 
   #removeIface(iface: Iface): void {
-    log.info(`bridge ${this.name}: deleted interface ${iface.name} on port ${iface.ofpPort}`);
+    log.info(`bridge ${this.name}: deleted interface ${iface.name} on port ${iface.ofport}`);
     const { port } = iface;
     this.ifaces.delete(iface.name);
     port.ifaces.delete(iface);
@@ -239,7 +241,7 @@ export class Bridge {
       for (const iface of port.ifaces) {
         this.#setMac(iface);
         const { row } = iface.config;
-        if (row) txn.update(row, { ofport: iface.ofpPort, error: undefined });
+        if (row) txn.update(row, { ofport: iface.ofport, error: undefined });
       }
     }
     this.#followMtu();

@@ -34,6 +34,11 @@ export class Iface {
     this.ofpPort = ofpPort;
   }
 
+  /** The port's number as the database and OpenFlow 1.0 know it, of 16 bits. */
+  get ofport(): number {
+    return this.ofpPort & 0xffff;
+  }
+
   /** Whether `status` has something new since {@link statusWritten}. */
   get hasNewStatus(): boolean {
     return this.netdev.changeSeq !== this.#writtenSeq;

@@ -54,7 +54,7 @@ export class DbClient {
   #lastTransaction = ZERO_UUID;
   #monitoring = false;
   #lockName: string | undefined;
-  #lockRequested = false;
+  #lockDenied = false;
   hasLock = false;
   /** Why the last connection ended or did not come about; undefined for the end of the stream. */
   lastError: SystemError | undefined;
@@ -96,7 +96,7 @@ export class DbClient {
   }
   /** The server said that somebody else has the lock. */
   get isLockContended(): boolean {
-    return this.#lockName !== undefined && !this.hasLock && !this.#lockRequested;
+    return this.#lockDenied;
   }
 
   setRemotes(remotes: readonly string[]): void {
@@ -119,6 +119,7 @@ export class DbClient {
     if (this.#lockName !== undefined && this.#session.isConnected) this.#request('unlock', [this.#lockName]);
     this.#lockName = name;
     this.hasLock = false;
+    this.#lockDenied = false;
     if (this.#session.isConnected) this.#requestLock();
   }
 
@@ -164,6 +165,7 @@ export class DbClient {
   #forget(): void {
     this.#monitoring = false;
     this.hasLock = false;
+    this.#lockDenied = false;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const done of waiting) done(undefined);
@@ -172,12 +174,11 @@ export class DbClient {
   #requestLock(): void {
     const name = this.#lockName;
     if (name === undefined) return;
-    this.#lockRequested = true;
     this.#request('lock', [name], (reply) => {
       if (name !== this.#lockName) return;
-      this.#lockRequested = false;
       if (reply?.type !== 'reply') return;
       this.hasLock = (reply.result as JsonObject)['locked'] === true;
+      this.#lockDenied = !this.hasLock;
       this.#events.stateChanged();
     });
   }
@@ -248,6 +249,7 @@ export class DbClient {
       case 'stolen':
         if (params[0] !== this.#lockName) return;
         this.hasLock = method === 'locked';
+        this.#lockDenied = !this.hasLock;
         this.#events.stateChanged();
         break;
       case 'monitor_canceled':
