@@ -1,0 +1,81 @@
+/** `ovsdb-tool compact`, `convert`: rewrite a database as one transaction, in place or into another file. */
+import { SystemError } from '../../base/host.ts';
+import { OVS_VERSION } from '../../base/version.ts';
+import { type JsonObject, parseJson } from '../../jsonrpc/json.ts';
+import type { Database } from '../../ovsdb/database.ts';
+import { databaseToText, openStandaloneLog } from '../../ovsdb/file.ts';
+import { OVSDB_MAGIC, OvsdbLog } from '../../ovsdb/log.ts';
+import { type DatabaseSchema, schemaToJson } from '../../ovsdb/schema.ts';
+import { ToolError, type ToolIo } from '../tool.ts';
+import { defaultDb, defaultSchema, readDb, schemaFromFile } from './files.ts';
+
+function lock(io: ToolIo, file: string): () => void {
+  try {
+    return io.host.storage.lock(file);
+  } catch (error) {
+    if (error instanceof SystemError)
+      throw new ToolError(`${file}: failed to lock lockfile (${error.message})`);
+    throw error;
+  }
+}
+
+/** @throws OvsdbError */
+async function writeDb(io: ToolIo, file: string, comment: string, db: Database): Promise<void> {
+  const { storage, loop } = io.host;
+  const log = OvsdbLog.open(storage, file, [OVSDB_MAGIC], 'create', false);
+  try {
+    log.write(schemaToJson(db.schema));
+    const annotations = { comment, wallMs: loop.clock.wallNow(), useDiff: false };
+    log.write(parseJson([...databaseToText(db, annotations)].join('')) as JsonObject);
+    await new Promise<void>((resolve, reject) => {
+      log.sync((error) => (error ? reject(error) : resolve()));
+    });
+  } catch (error) {
+    storage.remove(file);
+    throw error;
+  } finally {
+    log.close();
+  }
+}
+
+async function rewrite(
+  io: ToolIo,
+  from: string,
+  to: string | undefined,
+  comment: string,
+  schema?: DatabaseSchema,
+): Promise<void> {
+  const { storage } = io.host;
+  // Through symbolic links: it is the file that is replaced, not the link to it.
+  const source = storage.resolve(from);
+  const target = to === undefined ? `${source}.tmp` : storage.resolve(to);
+  const unlockSource = to === undefined ? lock(io, source) : undefined;
+  const unlockTarget = lock(io, target);
+  const log = openStandaloneLog(storage, source, 'read');
+  const { db } = readDb(io, log, schema);
+  log.close();
+  await writeDb(io, target, comment, db);
+  if (to === undefined) {
+    try {
+      storage.rename(target, source);
+    } catch (error) {
+      if (error instanceof SystemError)
+        throw new ToolError(`failed to rename "${target}" to "${source}" (${error.message})`);
+      throw error;
+    }
+  }
+  unlockSource?.();
+  unlockTarget();
+}
+
+export const compact = (io: ToolIo, [db, target]: readonly string[]): Promise<void> =>
+  rewrite(io, db ?? defaultDb(io), target, `compacted by ovsdb-tool ${OVS_VERSION}`);
+
+export const convert = (io: ToolIo, [db, schema, target]: readonly string[]): Promise<void> =>
+  rewrite(
+    io,
+    db ?? defaultDb(io),
+    target,
+    `converted by ovsdb-tool ${OVS_VERSION}`,
+    schemaFromFile(io, schema ?? defaultSchema(io)),
+  );

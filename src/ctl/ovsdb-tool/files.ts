@@ -1,0 +1,71 @@
+/** What the commands of ovsdb-tool share: schemas and databases in files. */
+import { SystemError } from '../../base/host.ts';
+import { type Json, JsonError, parseJson } from '../../jsonrpc/json.ts';
+import { openStandaloneLog, type ReadDatabase, readDatabase, readSchema } from '../../ovsdb/file.ts';
+import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../../ovsdb/log.ts';
+import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
+import { type DatabaseSchema, schemaFromJson } from '../../ovsdb/schema.ts';
+import { ToolError, type ToolIo } from '../tool.ts';
+
+export const defaultDb = (io: ToolIo): string => `${io.host.dirs.db}/conf.db`;
+export const defaultSchema = (io: ToolIo): string => `${io.host.dirs.pkgdata}/vswitch.ovsschema`;
+
+/** @throws OvsdbError */
+export function schemaFromFile(io: ToolIo, file: string): DatabaseSchema {
+  let json: Json;
+  try {
+    json = parseJson(new TextDecoder().decode(io.host.storage.read(file)));
+  } catch (error) {
+    let why: string;
+    if (error instanceof SystemError) why = `error opening "${file}": ${error.message}`;
+    else if (error instanceof JsonError) why = error.message;
+    else throw error;
+    throw new OvsdbError('failed to read schema', `"${file}" could not be read as JSON (${why})`);
+  }
+  try {
+    return schemaFromJson(json);
+  } catch (error) {
+    if (error instanceof OvsdbError) throw error.wrap(`failed to parse "${file}" as ovsdb schema`);
+    throw error;
+  }
+}
+
+/** The schema in a stand-alone database. @throws OvsdbError */
+export function schemaOfDb(io: ToolIo, file: string): DatabaseSchema {
+  const log = openStandaloneLog(io.host.storage, file, 'read');
+  const schema = readSchema(log);
+  log.close();
+  return schema;
+}
+
+/**
+ * Reads a stand-alone database. A damaged record is fatal; one that does not fit what precedes it ends the reading.
+ * @throws OvsdbError, ToolError
+ */
+export function readDb(io: ToolIo, log: OvsdbLog, schema?: DatabaseSchema): ReadDatabase {
+  const read = readDatabase(log, io.host.random, schema);
+  if (read.error && log.isDamaged) throw read.error;
+  return read;
+}
+
+/** A log of either kind. @throws OvsdbError */
+export const openAnyLog = (io: ToolIo, file: string): OvsdbLog =>
+  OvsdbLog.open(io.host.storage, file, [OVSDB_MAGIC, RAFT_MAGIC], 'read');
+
+/** The first record of a clustered database. @throws OvsdbError, ToolError */
+export function clusterHeader(io: ToolIo, file: string): Readonly<Record<string, Json>> {
+  const log = openAnyLog(io, file);
+  try {
+    if (log.magic !== RAFT_MAGIC) throw new ToolError(`${file}: not a clustered database`);
+    return log.read() ?? {};
+  } finally {
+    log.close();
+  }
+}
+
+/** A member of such a record that is text. @throws ToolError */
+export function headerText(file: string, header: Readonly<Record<string, Json>>, member: string): string {
+  const value = header[member];
+  if (typeof value !== 'string') throw new ToolError(`${file}: raft header lacks "${member}"`);
+  return value;
+}

@@ -1,0 +1,21 @@
+/** The process of ovsdb-tool. */
+import type { SystemError } from '../../base/host.ts';
+import { ovsdbTool } from '../../ctl/ovsdb-tool/ovsdb-tool.ts';
+import { setFileLocker } from '../storage.ts';
+import { runTool } from '../tool-main.ts';
+
+/** The commands that lock files; the others need not wait for the C library to be reached. */
+const LOCKING = ['create', 'compact', 'convert', 'transact'];
+
+if (process.argv.some((word) => LOCKING.includes(word))) {
+  const { lockExclusive } = await import('../file-lock.ts');
+  setFileLocker((fd) => {
+    try {
+      lockExclusive(fd);
+      return undefined;
+    } catch (error) {
+      return error as SystemError;
+    }
+  });
+}
+await runTool('ovsdb-tool', ovsdbTool);
