@@ -8,6 +8,7 @@ import type {
   AsyncConfig,
   Continuation,
   ControllerRole,
+  FlowModCommand,
   FlowRemoved,
   Message,
   OfpBody,
@@ -45,6 +46,8 @@ export interface OfConn {
   sendError(error: OfpErrorName, request: Uint8Array): void;
   /** Sends an asynchronous message. */
   send(body: OfpBody): void;
+  /** Notes a flow mod that was carried out, for the log. */
+  reportFlowMod(command: FlowModCommand): void;
   /** Bytes queued for sending. */
   readonly backlog: number;
   /** What handlers remember about the connection (flow monitors, bundles); see `handlers/`. */

@@ -317,6 +317,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     for (const { old } of change.added) if (old) gone.push(old);
     this.#discard(gone);
     this.#countLearned(came, gone);
+    by?.conn.reportFlowMod(change.mod.command);
   }
 
   finishGroupChange(change: GroupChange): void {
