@@ -24,19 +24,20 @@ export interface DummyCommandHooks {
   addressAdded?(device: string, address: string, prefixLength: number): void;
 }
 
+/** Types whose place dummies take. */
+const REPLACED: Readonly<Record<DummyLevel, readonly string[]>> = {
+  add: [],
+  system: ['system'],
+  override: ['system', 'tap', 'internal'],
+};
+
 const ETH_TOTAL_MIN = 64;
 const ETH_HEADER_BYTES = 14;
 
 /** Registers the dummy types and, with a level, lets them take the place of others. */
 export function enableDummies(registry: NetdevRegistry, host: Host, level: DummyLevel): DummyDevices {
   const devices = new DummyDevices(host);
-  const replaced =
-    level === 'override'
-      ? registry.types().filter((type) => type !== 'patch')
-      : level === 'system'
-        ? ['system']
-        : [];
-  for (const type of [...replaced, 'dummy', 'dummy-internal', 'dummy-pmd'])
+  for (const type of [...REPLACED[level], 'dummy', 'dummy-internal', 'dummy-pmd'])
     registry.register(devices.provider(type));
   return devices;
 }

@@ -16,6 +16,7 @@ const library = new ffi.DynamicLibrary('libc.so.6');
 export const libc = library.getFunctions({
   socket: { return: 'int32', arguments: ['int32', 'int32', 'int32'] },
   bind: { return: 'int32', arguments: ['int32', 'pointer', 'uint32'] },
+  connect: { return: 'int32', arguments: ['int32', 'pointer', 'uint32'] },
   close: { return: 'int32', arguments: ['int32'] },
   open: { return: 'int32', arguments: ['pointer', 'int32', 'uint32'] },
   ioctl: { return: 'int32', arguments: ['int32', 'uint64', 'pointer'] },

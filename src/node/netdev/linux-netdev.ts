@@ -47,7 +47,8 @@ function openTap(name: string): number {
   request.view.setUint16(IFNAMSIZ, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
   if (libc.ioctl(fd, TUNSETIFF, request.pointer) < 0) {
     const error = new SystemError(errno());
-    log.warn(`${name}: creating tap device failed: ${error.message}`);
+    const hint = error.errno === ERRNO.EPERM ? ' (it needs the capability CAP_NET_ADMIN)' : '';
+    log.warn(`${name}: creating tap device failed: ${error.message}${hint}`);
     libc.close(fd);
     throw error;
   }
@@ -199,8 +200,13 @@ class LinuxNetdev implements Netdev {
     const io = this.#io;
     const txErrors = io?.txErrors ?? 0;
     if (this.type === 'system') {
-      const txDropped = stats.txDropped + (io instanceof PacketSocketIo ? io.txOversize : 0);
-      return { ...stats, txErrors: stats.txErrors + txErrors, txDropped };
+      if (!(io instanceof PacketSocketIo)) return stats;
+      return {
+        ...stats,
+        txErrors: stats.txErrors + txErrors,
+        txDropped: stats.txDropped + io.txOversize,
+        rxDropped: stats.rxDropped + io.rxDropped(),
+      };
     }
     // What the kernel received from a tap is what the switch sent to it.
     return {
@@ -243,8 +249,16 @@ class LinuxNetdev implements Netdev {
   openIo(arena: PacketArena): NetdevIo {
     if (!(arena instanceof MappedArena))
       throw new Error(`${this.name}: Linux devices need memory that the kernel sees`);
-    this.#io =
-      this.type === 'system' ? new PacketSocketIo(arena, this.#link.ifindex) : new TapIo(arena, this.#tapFd);
+    try {
+      this.#io =
+        this.type === 'system'
+          ? new PacketSocketIo(arena, this.#link.ifindex)
+          : new TapIo(arena, this.#tapFd);
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === ERRNO.EPERM)
+        log.warn(`${this.name}: packet sockets need the capability CAP_NET_RAW`);
+      throw error;
+    }
     return this.#io;
   }
 

@@ -13,6 +13,7 @@
  */
 
 import { ERRNO } from '../../base/errno.ts';
+import { SystemError } from '../../base/host.ts';
 import type { NetdevIo, PacketBatch } from '../../datapath/netdev-provider.ts';
 import { BATCH_SIZE } from '../../datapath/netdev-provider.ts';
 import { check, errno, libc, pin, setOption } from '../ffi/libc.ts';
@@ -31,6 +32,7 @@ const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 const PACKET_RX_RING = 5;
+const PACKET_STATISTICS = 6;
 const PACKET_COPY_THRESH = 7;
 const PACKET_VERSION = 10;
 const PACKET_RESERVE = 12;
@@ -41,9 +43,8 @@ const TPACKET_V2 = 1;
 
 const SLOT_BYTES = 2048;
 const BLOCK_BYTES = 65_536;
-/** Ring depth for the first ports, and for those after {@link MANY_PORTS}. */
-const DEEP_RING_SLOTS = 2048;
-const SHALLOW_RING_SLOTS = 256;
+/** Ring depths to try: 4 MB, 512 KB or 64 KB. Ports after the first {@link MANY_PORTS} start with the second. */
+const RING_SLOTS = [2048, 256, 32];
 const MANY_PORTS = 32;
 /** Puts the Ethernet header at byte 146 of the slot: 2 modulo 4, with 94 bytes before it. */
 const RESERVE_BYTES = 70;
@@ -66,6 +67,8 @@ const TP_STATUS_VLAN_TPID_VALID = 0x40;
 const VLAN_TAG_BYTES = 4;
 
 let openRings = 0;
+/** struct tpacket_stats (packets, drops) and its length. */
+const statistics = pin(12);
 
 function packetSocket(ifindex: number, protocol: number, prepare: (fd: number) => void): number {
   const fd = check(libc.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK_CLOEXEC, 0));
@@ -84,14 +87,63 @@ function packetSocket(ifindex: number, protocol: number, prepare: (fd: number) =
   }
 }
 
+/** Asks for a socket buffer beyond the system's limit, which needs CAP_NET_ADMIN; without it the limit has to do. */
+function enlarge(fd: number, option: number): void {
+  try {
+    setOption(fd, SOL_SOCKET, option, SOCKET_BUFFER_BYTES);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
+
+interface Ring {
+  readonly fd: number;
+  readonly slots: number;
+  /** Where the first slot lies in the arena. */
+  readonly offset: number;
+}
+
+/** A receiving socket with as deep a ring as there is memory for. */
+function openRing(arena: MappedArena, ifindex: number): Ring {
+  const depths = openRings < MANY_PORTS ? RING_SLOTS : RING_SLOTS.slice(1);
+  for (const [i, slots] of depths.entries()) {
+    const bytes = slots * SLOT_BYTES;
+    let offset = 0;
+    try {
+      const fd = packetSocket(ifindex, ETH_P_ALL_NETWORK_ORDER, (rx) => {
+        setOption(rx, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
+        setOption(rx, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+        setOption(rx, SOL_PACKET, PACKET_RESERVE, RESERVE_BYTES);
+        setOption(rx, SOL_PACKET, PACKET_COPY_THRESH, 1);
+        enlarge(rx, SO_RCVBUFFORCE);
+        setOption(rx, SOL_PACKET, PACKET_RX_RING, BLOCK_BYTES, bytes / BLOCK_BYTES, SLOT_BYTES, slots);
+        offset = arena.mapRing(rx, bytes);
+      });
+      return { fd, slots, offset };
+    } catch (error) {
+      const isShort =
+        error instanceof RangeError || (error instanceof SystemError && error.errno === ERRNO.ENOMEM);
+      if (!isShort || i === depths.length - 1) throw error;
+    }
+  }
+  throw new SystemError(ERRNO.ENOMEM);
+}
+
+function closeRing(arena: MappedArena, ring: Ring): void {
+  arena.free(ring.offset, ring.slots * SLOT_BYTES);
+  libc.close(ring.fd);
+}
+
 export class PacketSocketIo implements NetdevIo {
   readonly takesOffloads = true;
   onReadable: (() => void) | undefined;
   /** Frames that the kernel refused, by whether they were larger than the MTU. */
   txErrors = 0;
   txOversize = 0;
-  /** Frames that were cut because neither the slot nor the socket had room. */
+  /** Frames that were lost because neither the slot nor the socket had room. */
   rxTruncated = 0;
+  #rxDropped = 0;
+  #closed = false;
   readonly #arena: MappedArena;
   readonly #u16: Uint16Array;
   readonly #i32: Int32Array;
@@ -112,36 +164,23 @@ export class PacketSocketIo implements NetdevIo {
     this.#arena = arena;
     this.#u16 = arena.u16;
     this.#i32 = arena.i32;
-    this.#slots = openRings < MANY_PORTS ? DEEP_RING_SLOTS : SHALLOW_RING_SLOTS;
     this.#largeBuffers = Array.from(arena.receiveBuffers, (offset) =>
       arena.pointer(offset - VNET_HEADER_BYTES),
     );
-    const undo: (() => void)[] = [];
+    const { fd, slots, offset } = openRing(arena, ifindex);
+    this.#rxFd = fd;
+    this.#slots = slots;
+    this.#ring = offset;
+    const undo = [() => closeRing(arena, { fd, slots, offset })];
     try {
-      this.#txFd = packetSocket(ifindex, 0, (fd) => {
-        setOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
-        setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER_BYTES);
+      this.#txFd = packetSocket(ifindex, 0, (tx) => {
+        setOption(tx, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
+        enlarge(tx, SO_SNDBUFFORCE);
       });
       undo.push(() => libc.close(this.#txFd));
-      let ring = 0;
-      this.#rxFd = packetSocket(ifindex, ETH_P_ALL_NETWORK_ORDER, (fd) => {
-        const bytes = this.#slots * SLOT_BYTES;
-        setOption(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
-        setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-        setOption(fd, SOL_PACKET, PACKET_RESERVE, RESERVE_BYTES);
-        setOption(fd, SOL_PACKET, PACKET_COPY_THRESH, 1);
-        setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER_BYTES);
-        setOption(fd, SOL_PACKET, PACKET_RX_RING, BLOCK_BYTES, bytes / BLOCK_BYTES, SLOT_BYTES, this.#slots);
-        ring = arena.mapRing(fd, bytes);
-      });
-      this.#ring = ring;
-      undo.push(() => {
-        arena.free(ring, this.#slots * SLOT_BYTES);
-        libc.close(this.#rxFd);
-      });
       this.#tx = new TxQueue(arena);
       undo.push(() => this.#tx.close());
-      this.#poll = new UvPoll(this.#rxFd, () => this.onReadable?.());
+      this.#poll = new UvPoll(fd, () => this.onReadable?.());
     } catch (error) {
       for (const step of undo.reverse()) step();
       throw error;
@@ -228,10 +267,23 @@ export class PacketSocketIo implements NetdevIo {
     this.#tx.count = 0;
   }
 
+  /** Frames that found the ring full. */
+  rxDropped(): number {
+    // The kernel counts from the last time it was asked.
+    statistics.view.setUint32(8, 8, true);
+    const { pointer } = statistics;
+    if (
+      !this.#closed &&
+      libc.getsockopt(this.#rxFd, SOL_PACKET, PACKET_STATISTICS, pointer, pointer + 8n) === 0
+    )
+      this.#rxDropped += statistics.view.getUint32(4, true);
+    return this.#rxDropped + this.rxTruncated;
+  }
+
   close(): void {
+    this.#closed = true;
     this.#poll.close();
-    this.#arena.free(this.#ring, this.#slots * SLOT_BYTES);
-    libc.close(this.#rxFd);
+    closeRing(this.#arena, { fd: this.#rxFd, slots: this.#slots, offset: this.#ring });
     libc.close(this.#txFd);
     this.#tx.close();
     openRings--;
