@@ -101,7 +101,7 @@ export class Subtable {
   hits = 0;
 
   constructor(mask: Int32Array, interpret = false) {
-    this.mask = mask;
+    this.mask = mask.slice();
     this.#words = [...mask.keys()].filter((word) => mask[word] !== 0);
     this.#masks = Int32Array.from(this.#words, (word) => mask[word]!);
     this.#lookup = (interpret ? interpretedLookup : makeLookup)(this.#words, this.#masks);
