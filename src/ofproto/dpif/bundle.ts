@@ -82,7 +82,8 @@ export class Bundle {
 
   /** Takes over what the configuration says, except for the members.
    * @returns whether forwarding changes */
-  configure(s: BundleSettings): boolean {
+  configure(settings: BundleSettings): boolean {
+    const s = normalize(settings);
     const changed =
       this.vlanMode !== s.vlanMode ||
       this.vlan !== s.vlan ||
@@ -100,6 +101,20 @@ export class Bundle {
     this.cvlans = s.cvlans;
     return changed;
   }
+}
+
+/** What the settings come to: a native VLAN is always trunked, and then VLAN 0 is not. */
+function normalize(s: BundleSettings): BundleSettings {
+  const vlan = s.vlanMode === 'trunk' ? -1 : s.vlan >= 0 && s.vlan <= 4095 ? s.vlan : 0;
+  const isNative = s.vlanMode === 'native-tagged' || s.vlanMode === 'native-untagged';
+  let trunks = isNative || s.vlanMode === 'trunk' ? s.trunks : undefined;
+  if (isNative && vlan !== 0 && (!trunks?.has(vlan) || trunks.has(0))) {
+    const all = new Set(trunks ?? Array.from({ length: 4096 }, (_, v) => v));
+    all.add(vlan);
+    all.delete(0);
+    trunks = all;
+  }
+  return { ...s, vlan, trunks, cvlans: s.vlanMode === 'dot1q-tunnel' ? s.cvlans : undefined };
 }
 
 function sameVlans(a: ReadonlySet<number> | undefined, b: ReadonlySet<number> | undefined): boolean {

@@ -83,6 +83,11 @@ const METER_FEATURES = {
   maxColor: 0,
 } as const;
 
+const floodRank = (b: Bundle): number => {
+  const first = b.ports[0]?.ofpPort ?? OFPP.MAX;
+  return first === OFPP.LOCAL ? -1 : first;
+};
+
 let nextSerial = 1;
 
 export class OfprotoDpif implements OfprotoProvider {
@@ -106,6 +111,8 @@ export class OfprotoDpif implements OfprotoProvider {
   dropFragsRule!: Rule;
   readonly #ports = new Map<number, OfportDpif>();
   readonly #bundles = new Map<string, Bundle>();
+  /** Bundles sorted; undefined after a change. */
+  #floodOrder: readonly Bundle[] | undefined;
   readonly #groupForwarding = new WeakMap<Group, GroupForwarding>();
   #conjunctions = new Set<Rule>();
 
@@ -173,6 +180,7 @@ export class OfprotoDpif implements OfprotoProvider {
 
   /** Installed flows may have become wrong. */
   revalidate(reason: RevalidateReason): void {
+    if (reason === 'reconfigure') this.#floodOrder = undefined;
     REASONS[reason].inc();
     this.backer.udpif.revalidate();
   }
@@ -421,8 +429,10 @@ export class OfprotoDpif implements OfprotoProvider {
 
   // --- bundles ----------------------------------------------------------------------------------------------
 
-  bundles(): IterableIterator<Bundle> {
-    return this.#bundles.values();
+  /** In the order in which floods go: the local port, then by port number. */
+  bundles(): readonly Bundle[] {
+    this.#floodOrder ??= [...this.#bundles.values()].sort((a, b) => floodRank(a) - floodRank(b));
+    return this.#floodOrder;
   }
   bundleByName(name: string): Bundle | undefined {
     return this.#bundles.get(name);

@@ -160,6 +160,8 @@ export class MacLearning<P> {
       if (known.port !== port) staticNoneMoveCounter.inc();
       return false;
     }
+    // Most packets change nothing: an entry is refreshed once a second at most.
+    if (known && this.age(known) <= 0 && known.port === port && !(isGratArp && !isBond)) return false;
     const entry = this.#insert(mac, vlan, false);
     if (isGratArp) {
       // A gratuitous ARP that a plain port sent may come back over the members of a bond: for a while such
