@@ -145,6 +145,7 @@ export class FlowMonitors {
       rule.modifySeqno = this.#seqno++;
       if (event === 'added') rule.addSeqno = rule.modifySeqno;
     }
+    if (this.#watchers.size === 0) return;
     for (const [conn, watcher] of this.#watchers) {
       // While paused, only the end of flows that it knows of is told.
       if (watcher.pausedAt > 0 && (event !== 'removed' || rule.addSeqno > watcher.pausedAt)) continue;

@@ -10,7 +10,8 @@
 import { NEVER } from '../classifier/classifier.ts';
 import type { MiniMatch } from '../classifier/mini-match.ts';
 import { OFPP } from '../flow/ports.ts';
-import { actsOutputToGroup, actsOutputToPort, flattenActions } from '../openflow/actions/query.ts';
+import type { OfpAct } from '../openflow/actions/action.ts';
+import { actsOutputToGroup, actsOutputToPort } from '../openflow/actions/query.ts';
 import { OfpError } from '../openflow/errors.ts';
 import { CookieIndex } from './cookie-index.ts';
 import type { Rule } from './rule.ts';
@@ -38,7 +39,9 @@ export interface RuleCriteria {
   readonly includeReadOnly: boolean;
 }
 
-/** Rules per user of theirs: a group or a meter. */
+const NONE: number[] = [];
+
+/** Rules by the groups or meters that they use. */
 class UserIndex {
   readonly #rules = new Map<number, Set<Rule>>();
   readonly #kind: 'group' | 'meter';
@@ -47,17 +50,20 @@ class UserIndex {
     this.#kind = kind;
   }
 
-  #ids(rule: Rule): number[] {
-    const ids: number[] = [];
-    for (const a of flattenActions(rule.actions)) {
-      if (a.kind === 'group' && this.#kind === 'group') ids.push(a.groupId);
-      else if (a.kind === 'meter' && this.#kind === 'meter') ids.push(a.meterId);
+  /** Most flows use neither groups nor meters: then nothing is allocated. */
+  #ids(acts: readonly OfpAct[], found: number[] = NONE): number[] {
+    let ids = found;
+    for (const a of acts) {
+      if (a.kind === 'group' && this.#kind === 'group') ids = [...ids, a.groupId];
+      else if (a.kind === 'meter' && this.#kind === 'meter') ids = [...ids, a.meterId];
+      else if (a.kind === 'clone' || a.kind === 'ct' || a.kind === 'write_actions')
+        ids = this.#ids(a.actions, ids);
     }
     return ids;
   }
 
   insert(rule: Rule): void {
-    for (const id of this.#ids(rule)) {
+    for (const id of this.#ids(rule.actions)) {
       const rules = this.#rules.get(id);
       if (rules) rules.add(rule);
       else this.#rules.set(id, new Set([rule]));
@@ -65,7 +71,8 @@ class UserIndex {
   }
 
   remove(rule: Rule): void {
-    for (const id of this.#ids(rule)) {
+    if (this.#rules.size === 0) return;
+    for (const id of this.#ids(rule.actions)) {
       const rules = this.#rules.get(id);
       rules?.delete(rule);
       if (rules?.size === 0) this.#rules.delete(id);

@@ -1,5 +1,6 @@
 /** The commands on bridges as the configuration knows them. */
 import { type UnixctlCommands, UnixctlError } from '../base/unixctl.ts';
+import { registerOfprotoCommands } from '../ofproto/ofproto-commands.ts';
 import type { Bridge } from './bridge.ts';
 import type { Vswitchd } from './vswitchd.ts';
 
@@ -9,6 +10,9 @@ export function registerBridgeCommands(commands: UnixctlCommands, switchd: Vswit
     if (!bridge) throw new UnixctlError('Unknown bridge');
     return bridge;
   };
+  registerOfprotoCommands(commands, () =>
+    [...switchd.bridges].flatMap(([name, { ofproto }]) => (ofproto ? [[name, ofproto.up] as const] : [])),
+  );
   commands.register('bridge/reconnect', '[bridge]', 0, 1, ([name]) => {
     const bridges = name === undefined ? switchd.bridges.values() : [find(name)];
     for (const bridge of bridges) bridge.connections?.reconnect();
