@@ -16,6 +16,7 @@ import type { PacketInEvent } from '../ofconn.ts';
 
 const log = vlog('fail_open');
 const BOGUS_INTERVAL_MS = 2000;
+const POLL_MS = 1000;
 /** Above every flow that OpenFlow can add. */
 const FAIL_OPEN_PRIORITY = 0xf0f0f0;
 const NORMAL: readonly OfpAct[] = [{ kind: 'output', port: OFPP.NORMAL, maxLen: 0 }];
@@ -100,9 +101,9 @@ export class FailOpen {
   }
 
   deadline(now: number): number {
-    const gone = this.#host.failureDurationS();
-    if (gone === 0 && !this.isActive) return Number.POSITIVE_INFINITY;
-    return Math.min(this.#nextBogusMs, now + 1000);
+    // Losing the controllers wakes the manager; until they are back, how long they have been gone is what counts.
+    if (!this.isActive && this.#host.isAnyAdmitted()) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#nextBogusMs, now + POLL_MS);
   }
 
   #sendBogusPacketIn(): void {

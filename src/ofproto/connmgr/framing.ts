@@ -29,16 +29,14 @@ export class MessageFramer {
     let at = 0;
     while (this.#restLength > 0 && at < bytes.length) {
       const need = this.#restLength < HEADER ? HEADER : this.#lengthOfRest();
-      if (need < HEADER) return this.#tooShort(need);
       const n = Math.min(need - this.#restLength, bytes.length - at);
       this.#keep(bytes.subarray(at, at + n), need);
       at += n;
-      if (this.#restLength < HEADER || this.#restLength < this.#lengthOfRest()) {
-        if (this.#restLength >= HEADER && this.#lengthOfRest() < HEADER)
-          return this.#tooShort(this.#lengthOfRest());
-        continue;
-      }
-      const message = this.#rest.slice(0, this.#restLength);
+      if (this.#restLength < HEADER) continue;
+      const length = this.#lengthOfRest();
+      if (length < HEADER) return this.#tooShort(length);
+      if (this.#restLength < length) continue;
+      const message = this.#rest.slice(0, length);
       this.#restLength = 0;
       if (!emit(message)) return true;
     }
