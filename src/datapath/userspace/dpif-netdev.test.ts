@@ -73,6 +73,13 @@ class Fixture {
   }
 }
 
+function newFlowFrom(port: number, type: number): Flow {
+  const key = newFlow();
+  key[F.IN_PORT] = port;
+  key[F.DL_TYPE] = type;
+  return key;
+}
+
 const out = (port: number): OdpAction => ({ kind: 'output', port });
 const set = (
   attr: 'eth' | 'ipv4' | 'ipv6' | 'udp' | 'tcp',
@@ -379,6 +386,21 @@ test('segments and checksums that a sender left to the switch are finished for p
       assert.deepEqual(sequences, [1_000_000, 1_001_400, 1_002_800]);
     }
   }
+});
+
+test('an exception in the receiver of upcalls does not stop the datapath', () => {
+  const f = new Fixture();
+  f.from(1, [out(2)]);
+  const pass = f.put(newFlowFrom(2, 0x0800), [F.DL_TYPE], [out(3)]);
+  f.dpif.setUpcallReceiver(() => {
+    throw new Error('translation failed');
+  });
+  const arp = bytes('ffffffffffff0200000000010806');
+  assert.throws(() => f.devices[1]!.receive(arp), { message: 'translation failed' });
+  f.receive(1, frame());
+  f.receive(2, frame());
+  assert.deepEqual(f.sent, ['p2 62', 'p3 62']);
+  assert.equal(f.dpif.flowGet(pass)!.stats.packets, 1);
 });
 
 test('packets of any bytes neither crash the datapath nor lose the metadata of the next', () => {

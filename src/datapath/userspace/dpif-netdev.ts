@@ -97,7 +97,6 @@ export class DpifNetdev implements Dpif {
   /** Packets just received, and those that `execute` brings. */
   readonly #received = new PacketWork(0);
   readonly #executed = new PacketWork(0);
-  readonly #misses = new Int32Array(BATCH_SIZE);
   readonly #keyScratch = new Int32Array(KEY_STRIDE);
   readonly #maskScratch = new Int32Array(KEY_STRIDE);
   #active: Port[] = [];
@@ -152,7 +151,7 @@ export class DpifNetdev implements Dpif {
     this.#ports.set(number, port);
     this.#executor.ports[number] = port;
     if (io) {
-      io.onReadable = () => this.#activate(port);
+      io.onReadable = () => this.#readable(port);
       this.#activate(port);
     }
     return number;
@@ -197,6 +196,18 @@ export class DpifNetdev implements Dpif {
 
   // The event loop's side.
 
+  /** Packets wait at a port: they are looked at now, unless others are in hand. */
+  #readable(port: Port): void {
+    if (this.#busy || this.#scheduled || this.#closed) {
+      this.#activate(port);
+      return;
+    }
+    port.active = true;
+    this.#active.push(port);
+    this.#scheduled = true;
+    this.#turn();
+  }
+
   #activate(port: Port): void {
     if (port.active || this.#closed) return;
     port.active = true;
@@ -209,22 +220,26 @@ export class DpifNetdev implements Dpif {
   /** One turn: polls the active ports in rounds until they are empty or the budget is used up. */
   readonly #turn = (): void => {
     let left = TURN_BUDGET;
-    while (left > 0 && this.#active.length > 0) {
-      const active = this.#active;
-      let idle = 0;
-      for (let i = 0; i < active.length; i++) {
-        const port = active[i]!;
-        const n = this.#poll(port);
-        left -= n;
-        if (n === 0) {
-          port.active = false;
-          idle++;
+    try {
+      while (left > 0 && this.#active.length > 0) {
+        const active = this.#active;
+        let idle = 0;
+        for (let i = 0; i < active.length; i++) {
+          const port = active[i]!;
+          const n = this.#poll(port);
+          left -= n;
+          if (n === 0) {
+            port.active = false;
+            idle++;
+          }
         }
+        if (idle > 0) this.#active = this.#active.filter((port) => port.active);
       }
-      if (idle > 0) this.#active = this.#active.filter((port) => port.active);
+    } finally {
+      // Also when the receiver of an upcall threw: the other packets must not wait for ever.
+      if (this.#active.length > 0) this.#loop.defer(this.#turn);
+      else this.#scheduled = false;
     }
-    if (this.#active.length > 0) this.#loop.defer(this.#turn);
-    else this.#scheduled = false;
   };
 
   /** Receives and handles one batch of a port; returns how many packets it had. */
@@ -239,6 +254,7 @@ export class DpifNetdev implements Dpif {
     try {
       this.#process(work, port.portNo);
     } finally {
+      this.#forgetGroups(work);
       this.#executor.flush();
       io.release(batch);
       this.#busy = false;
@@ -260,11 +276,10 @@ export class DpifNetdev implements Dpif {
 
   /** Looks up all packets of `work` and runs their flows' programs. `inPort` is -1 for recirculated packets. */
   #process(work: PacketWork, inPort: number): void {
-    const { batch, keys, live, hash } = work;
+    const { batch, keys, live, hash, misses } = work;
     const { u16, i32 } = this.#arena;
     const { programs } = this.#flows;
     const cache = this.#cache;
-    const misses = work.depth === 0 ? this.#misses : new Int32Array(BATCH_SIZE);
     const count = batch.count;
     let missCount = 0;
     let hits = 0;
@@ -336,11 +351,17 @@ export class DpifNetdev implements Dpif {
     work.groupFlags[g]! |= work.keys[i * KEY_STRIDE + K.FLAGS_TPID]!;
   }
 
+  #forgetGroups(work: PacketWork): void {
+    const { group } = this.#flows;
+    for (let g = 0; g < work.groups; g++) group[work.groupFlow[g]!] = -1;
+    work.groups = 0;
+  }
+
   #runGroups(work: PacketWork): void {
-    const { groups } = work;
+    const groups = work.groups;
     const flows = this.#flows;
-    // All columns first: a recirculated packet of another group's flow must not join that group.
-    for (let g = 0; g < groups; g++) flows.group[work.groupFlow[g]!] = -1;
+    // All at once: a recirculated packet of another group's flow must not join that group.
+    this.#forgetGroups(work);
     for (let g = 0; g < groups; g++) {
       const flow = work.groupFlow[g]!;
       const program = flows.programs[flow];

@@ -8,7 +8,7 @@
  */
 import { coverage } from '../../base/coverage.ts';
 import type { OdpAction } from '../../odp/action.ts';
-import { BATCH_SIZE, type NetdevIo, type PacketArena, type PacketBatch } from '../netdev-provider.ts';
+import type { NetdevIo, PacketArena, PacketBatch } from '../netdev-provider.ts';
 import { finish, mix } from './hash.ts';
 import { K, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS } from './key.ts';
 import type { Meters } from './meters.ts';
@@ -364,7 +364,7 @@ export class Executor {
 
   #sample(program: Program, pc: number, work: PacketWork, list: Int32Array, base: number, n: number): void {
     const probability = program.code[pc + 1]! >>> 0;
-    const chosen = new Int32Array(BATCH_SIZE);
+    const { chosen } = work;
     let count = 0;
     for (let k = 0; k < n; k++) {
       if (probability === 0xffff_ffff || this.#host.random() >>> 0 < probability)
@@ -384,8 +384,7 @@ export class Executor {
     const { code } = program;
     const limit = code[pc + 1]!;
     const copy = code[pc + 2] !== 0;
-    const larger = new Int32Array(BATCH_SIZE);
-    const rest = new Int32Array(BATCH_SIZE);
+    const { chosen: larger, others: rest } = work;
     let largerCount = 0;
     let restCount = 0;
     for (let k = 0; k < n; k++) {
@@ -405,7 +404,7 @@ export class Executor {
     base: number,
     n: number,
   ): number {
-    const expired = new Int32Array(BATCH_SIZE);
+    const { chosen: expired } = work;
     let expiredCount = 0;
     let kept = 0;
     for (let k = 0; k < n; k++) {

@@ -73,12 +73,8 @@ export const OP = {
   /** index into `headers` */
   PUSH_NSH: 30,
   POP_NSH: 31,
-  /** index into `tunnels` */
-  TUNNEL_PUSH: 32,
-  /** port */
-  TUNNEL_POP: 33,
   /** words of the body for packets whose TTL has run out */
-  DEC_TTL: 34,
+  DEC_TTL: 32,
 } as const;
 
 type Act<T extends OdpAction['kind']> = Extract<OdpAction, { kind: T }>;
@@ -89,7 +85,6 @@ export interface Program {
   readonly userspace: readonly Act<'userspace'>[];
   readonly ct: readonly Act<'ct'>[];
   readonly headers: readonly Uint8Array[];
-  readonly tunnels: readonly Act<'tunnel_push'>[];
 }
 
 /** An action that this datapath does not have. */
@@ -100,7 +95,6 @@ class Compiler {
   readonly userspace: Act<'userspace'>[] = [];
   readonly ct: Act<'ct'>[] = [];
   readonly headers: Uint8Array[] = [];
-  readonly tunnels: Act<'tunnel_push'>[] = [];
   /** Packets may be queued for output, by reference. */
   #queued = false;
 
@@ -222,14 +216,6 @@ class Compiler {
       case 'ct_clear':
         code.push(OP.CT_CLEAR);
         return;
-      case 'tunnel_push':
-        if (last) this.#flush();
-        code.push(OP.TUNNEL_PUSH, this.tunnels.push(action) - 1);
-        return;
-      case 'tunnel_pop':
-        if (last) this.#flush();
-        code.push(OP.TUNNEL_POP, action.port);
-        return;
       case 'dec_ttl':
         this.#flush();
         code.push(OP.DEC_TTL, 0);
@@ -240,6 +226,8 @@ class Compiler {
         return;
       case 'add_mpls':
       case 'psample':
+      case 'tunnel_push':
+      case 'tunnel_pop':
         throw new UnsupportedActionError(`the userspace datapath has no action ${action.kind}`);
     }
   }
@@ -366,6 +354,6 @@ export function compile(actions: readonly OdpAction[]): Program {
   const compiler = new Compiler();
   compiler.list(actions, true);
   compiler.code.push(OP.END);
-  const { userspace, ct, headers, tunnels } = compiler;
-  return { code: Int32Array.from(compiler.code), actions, userspace, ct, headers, tunnels };
+  const { userspace, ct, headers } = compiler;
+  return { code: Int32Array.from(compiler.code), actions, userspace, ct, headers };
 }

@@ -19,6 +19,9 @@ export class PacketWork {
   readonly live = new Int32Array(BATCH_SIZE).fill(KEY_PLAIN);
   readonly hash = new Int32Array(BATCH_SIZE);
 
+  /** Indexes of packets that the exact-match cache does not know. */
+  readonly misses = new Int32Array(BATCH_SIZE);
+
   /** Packets by flow: group `g` holds `groupCount[g]` indexes from `groupPackets[g * BATCH_SIZE]`. */
   groups = 0;
   readonly groupFlow = new Int32Array(BATCH_SIZE);
@@ -29,6 +32,9 @@ export class PacketWork {
 
   /** Indexes of all packets, for actions on the whole batch: they may drop and reorder them. */
   readonly all = new Int32Array(BATCH_SIZE);
+  /** Indexes of packets that an action chose, and of those that it did not. */
+  readonly chosen = new Int32Array(BATCH_SIZE);
+  readonly others = new Int32Array(BATCH_SIZE);
   /** Memory for copies of packets, made at first use. */
   #buffers: Int32Array | undefined;
 

@@ -31,6 +31,8 @@ const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_MR_PROMISC = 1;
 const PACKET_RX_RING = 5;
 const PACKET_STATISTICS = 6;
 const PACKET_COPY_THRESH = 7;
@@ -116,6 +118,8 @@ function openRing(arena: MappedArena, ifindex: number): Ring {
         setOption(rx, SOL_PACKET, PACKET_RESERVE, RESERVE_BYTES);
         setOption(rx, SOL_PACKET, PACKET_COPY_THRESH, 1);
         enlarge(rx, SO_RCVBUFFORCE);
+        // Promiscuous for as long as the socket is open: frames for other hosts are what a switch is for.
+        setOption(rx, SOL_PACKET, PACKET_ADD_MEMBERSHIP, ifindex, PACKET_MR_PROMISC, 0, 0);
         setOption(rx, SOL_PACKET, PACKET_RX_RING, BLOCK_BYTES, bytes / BLOCK_BYTES, SLOT_BYTES, slots);
         offset = arena.mapRing(rx, bytes);
       });
