@@ -18,7 +18,7 @@ import { runDaemon } from '../daemon.ts';
 import { daemonUsage } from '../daemon-options.ts';
 import { surroundings } from '../switch-environment.ts';
 
-const log = vlog('bridge');
+const log = vlog('vswitchd');
 
 void runDaemon({
   name: 'ovs-vswitchd',
@@ -47,10 +47,11 @@ void runDaemon({
       registerBridgeCommands(commands, switchd);
       commands.register('exit', '[--cleanup]', 0, 1, () => {
         // The reply has to go out first.
-        host.loop.after(0, () => host.loop.defer(() => exit(0)));
+        host.loop.defer(() => host.loop.defer(() => exit(0)));
         return '';
       });
     });
-    log.info(`${program} (Open vSwitch) ${OVS_VERSION}`);
+    // Not to the terminal, which a detached daemon has let go of by then.
+    host.loop.defer(() => log.info(`${program} (Open vSwitch) ${OVS_VERSION}`));
   },
 });
