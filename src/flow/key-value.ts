@@ -1,56 +1,72 @@
 /**
- * The `key=value, key(value), key` grammar that flow and action text share.
+ * Cuts flow and action text into keys and values: 'priority=5,ip,actions=output:1,ct(commit,zone=1)'.
  *
- * C counterpart: ofputil_parse_key_value of lib/ofp-parse.c.
+ * A key ends at one of `:=(`, a comma or blank. After `:` or `=` the value runs to a comma or blank, after `(` to
+ * the matching parenthesis; parentheses inside of values nest. One pass, no regular expressions.
+ * C counterpart: ofputil_parse_key_value in lib/ofp-parse.c.
  */
 
-export interface KeyValue {
-  readonly key: string;
-  /** Empty when there is none. */
-  readonly value: string;
-  /** What stood after the key: '', '=', ':' or '('. */
-  readonly delimiter: string;
-  /** Index to go on from. */
-  readonly end: number;
-}
+const COMMA = 44;
+const OPEN = 40;
+const CLOSE = 41;
+const COLON = 58;
+const EQUALS = 61;
 
-const BLANKS = ', \t\r\n';
+const isDelimiter = (c: number): boolean => c === COMMA || c === 32 || c === 9 || c === 10 || c === 13;
 
-/** Index of the first of `delimiters` from `at` on that is in no parentheses, or the end of the text. */
-function valueEnd(text: string, at: number, delimiters: string): number {
-  while (at < text.length && !delimiters.includes(text[at]!)) {
-    if (text[at] !== '(') {
-      at++;
-      continue;
+/** Where the value that starts at `start` ends: before `)` if `inParens`, else before a comma or blank. */
+function valueEnd(s: string, start: number, inParens: boolean): number {
+  let i = start;
+  for (let level = 0; i < s.length; i++) {
+    const c = s.charCodeAt(i);
+    if (level > 0) {
+      if (c === OPEN) level++;
+      else if (c === CLOSE) level--;
+    } else if (inParens ? c === CLOSE : isDelimiter(c)) {
+      return i;
+    } else if (c === OPEN) {
+      level = 1;
     }
-    let level = 0;
-    do {
-      if (at >= text.length) return at;
-      if (text[at] === '(') level++;
-      else if (text[at] === ')') level--;
-      at++;
-    } while (level > 0);
   }
-  return at;
+  return i;
 }
 
-/**
- * Reads the next pair of `text` from `pos` on: a key ends at a blank, comma, `=`, `:` or `(`; a value at a blank or
- * comma, or at the `)` that matches. `(x)->y` is one value, without its first parenthesis.
- * @returns undefined at the end of the text
- */
-export function nextKeyValue(text: string, pos = 0): KeyValue | undefined {
-  let start = pos;
-  while (start < text.length && BLANKS.includes(text[start]!)) start++;
-  if (start >= text.length) return undefined;
-  let at = start;
-  while (at < text.length && !':=(, \t\r\n'.includes(text[at]!)) at++;
-  const key = text.slice(start, at);
-  const delimiter = text[at] ?? '';
-  const from = Math.min(at + 1, text.length);
-  if (delimiter !== '=' && delimiter !== ':' && delimiter !== '(')
-    return { key, value: '', delimiter: '', end: from };
-  let end = valueEnd(text, from, delimiter === '(' ? ')' : BLANKS);
-  if (delimiter === '(' && text.startsWith(')->', end)) end = valueEnd(text, end, BLANKS);
-  return { key, value: text.slice(from, end), delimiter, end: Math.min(end + 1, text.length) };
+export class KeyValueScanner {
+  readonly text: string;
+  #pos = 0;
+  /** The pair that `next` found; `value` is empty when there is none. */
+  key = '';
+  value = '';
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** Moves to the next pair; false at the end of the text. */
+  next(): boolean {
+    const s = this.text;
+    let i = this.#pos;
+    while (i < s.length && isDelimiter(s.charCodeAt(i))) i++;
+    if (i === s.length) {
+      this.#pos = i;
+      return false;
+    }
+    const keyStart = i;
+    let c = s.charCodeAt(i);
+    while (i < s.length && c !== COLON && c !== EQUALS && c !== OPEN && !isDelimiter(c))
+      c = s.charCodeAt(++i);
+    this.key = s.slice(keyStart, i);
+    if (i === s.length || isDelimiter(c)) {
+      this.value = '';
+      this.#pos = i < s.length ? i + 1 : i;
+      return true;
+    }
+    const start = i + 1;
+    let end = valueEnd(s, start, c === OPEN);
+    // 'check_pkt_larger(1500)->reg0[0]': the value is '1500)->reg0[0]'.
+    if (c === OPEN && s.startsWith(')->', end)) end = valueEnd(s, end, false);
+    this.value = s.slice(start, end);
+    this.#pos = end < s.length ? end + 1 : end;
+    return true;
+  }
 }

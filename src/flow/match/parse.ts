@@ -18,7 +18,7 @@ import {
   matchField,
   setField,
 } from '../fields.ts';
-import { nextKeyValue } from '../key-value.ts';
+import { KeyValueScanner } from '../key-value.ts';
 import { catchAllMatch, F, type Flow, type Match, newFlow } from '../layout.ts';
 import { type NameMap, OFPP } from '../ports.ts';
 import { OFPUTIL_P } from '../protocols.ts';
@@ -152,7 +152,7 @@ export function finishParsedMatch(match: Match): number {
 export function parseMatch(text: string, ports?: NameMap): { match: Match; usable: number } {
   const match = catchAllMatch();
   let usable: number = OFPUTIL_P.ANY;
-  for (let pair = nextKeyValue(text); pair; pair = nextKeyValue(text, pair.end)) {
+  for (const pair = new KeyValueScanner(text); pair.next(); ) {
     const u = parseMatchField(match, pair.key, pair.value, ports);
     if (u === undefined) throw new FlowTextError(`unknown keyword ${pair.key}`);
     usable &= u;
@@ -169,7 +169,7 @@ export function parseExactFlow(text: string, ports?: NameMap, table?: TunTable):
   const flow = newFlow();
   const mask = newFlow();
   const fail = (detail: string): FlowTextError => new FlowTextError(`${text}: ${detail}`);
-  for (let pair = nextKeyValue(text); pair; pair = nextKeyValue(text, pair.end)) {
+  for (const pair = new KeyValueScanner(text); pair.next(); ) {
     const { key } = pair;
     const protocol = protocolByName(key);
     if (protocol) {

@@ -5,9 +5,9 @@
  */
 import { ParseError, scanHexBytes, strToU16, strToU32 } from '../../base/parse.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { OFPP } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import type { Act } from './action.ts';
 import { defineAction, param, paren, special, valueWord } from './codec.ts';
 import { endAction, isZeroUntil, WireForm } from './wire.ts';

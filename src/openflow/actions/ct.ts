@@ -2,10 +2,10 @@
 import { ParseError, strToU16 } from '../../base/parse.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { flowEthertype } from '../../flow/fields.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { F } from '../../flow/layout.ts';
 import { parseTable } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import type { Act, OfpAct, Subfield } from './action.ts';
 import {
   type ActionFormatting,

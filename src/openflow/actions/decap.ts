@@ -1,8 +1,8 @@
 /** `decap`: removes the outermost header; `dec_nsh_ttl`. */
 import { ParseError, strToU16 } from '../../base/parse.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { F } from '../../flow/layout.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { defineAction, hex, paren, special } from './codec.ts';
 import { inconsistentMatch } from './prereqs.ts';
 import { WireForm } from './wire.ts';

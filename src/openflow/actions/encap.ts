@@ -1,8 +1,8 @@
 /** `encap`: pushes an Ethernet, NSH or MPLS header, with properties. */
 import { hexDigit, ParseError, scanHexBytes, scanInteger, strToU8 } from '../../base/parse.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { F } from '../../flow/layout.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { P } from '../version.ts';
 import type { EncapProperty } from './action.ts';
 import { defineAction, hex, hex4, paren } from './codec.ts';

@@ -1,7 +1,7 @@
 /** `fin_timeout`: shortens the flow's timeouts once TCP's FIN or RST is seen. */
 import { ParseError, strToU16 } from '../../base/parse.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { F } from '../../flow/layout.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { defineAction, param, paren } from './codec.ts';
 import { inconsistentMatch } from './prereqs.ts';
 import { WireForm } from './wire.ts';

@@ -1,8 +1,8 @@
 /** The text of `learn(...)`. C counterparts: learn_parse and learn_format in lib/learn.c. */
 import { atoi, ParseError, scanInteger, scanIntString } from '../../base/parse.ts';
 import { FIELD, fieldAllOnes } from '../../flow/fields.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { parseTable } from '../../flow/ports.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import type { LearnFlowSpec, LearnSpec, Subfield } from './action.ts';
 import { type ActionFormatting, type ActionParsing, hex, param, special, valueWord } from './codec.ts';
 import {

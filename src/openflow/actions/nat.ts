@@ -3,9 +3,9 @@
 import type { ByteReader } from '../../base/bytes.ts';
 import { ParseError, scanInteger, scanIpv4 } from '../../base/parse.ts';
 import { flowEthertype } from '../../flow/fields.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { formatIpv6, parseIpv6 } from '../../flow/text.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import type { Act } from './action.ts';
 import { type ActionFormatting, defineAction, param, paren, valueWord } from './codec.ts';
 import { readNumber, writeNumber } from './fields.ts';

@@ -2,6 +2,7 @@
 
 import type { ByteWriter } from '../../base/bytes.ts';
 import { ParseError, strToU32 } from '../../base/parse.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import {
   formatPort,
   isPhysicalPort,
@@ -12,7 +13,6 @@ import {
   portToOf10,
 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { OFP10, type OfpVersion } from '../version.ts';
 import type { OfpAct } from './action.ts';
 import { type ActionParsing, defineAction, special } from './codec.ts';

@@ -1,7 +1,7 @@
 /** Actions from text. C counterpart: ofpacts_parse in lib/ofp-actions.c. */
 import { ParseError } from '../../base/parse.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { type NameMap, parsePort } from '../../flow/ports.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { OFP11, P, type Protocols } from '../version.ts';
 import type { OfpAct, OfpActKind } from './action.ts';
 import type { ActionParsing } from './codec.ts';

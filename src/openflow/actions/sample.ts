@@ -2,9 +2,9 @@
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { ParseError, strToU16, strToU32 } from '../../base/parse.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { OFPP, parsePort, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import type { Act, OfpAct, Subfield } from './action.ts';
 import { defineAction, param, paren } from './codec.ts';
 import {

@@ -4,6 +4,7 @@
  * C counterpart: parse_ofp_str in lib/ofp-flow.c.
  */
 import { ParseError, strToU16, strToU64 } from '../../base/parse.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { catchAllMatch, type Match } from '../../flow/layout.ts';
 import { normalizeMatch } from '../../flow/match/normalize.ts';
 import { finishParsedMatch, parseMatchField } from '../../flow/match/parse.ts';
@@ -12,7 +13,6 @@ import type { OfpAct } from '../actions/action.ts';
 import { checkActions } from '../actions/check.ts';
 import { parseInstructions } from '../actions/parse.ts';
 import { OfpError } from '../errors.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { DEFAULT_PRIORITY, OFPG_ANY, OFPTT_ALL } from '../messages/flow-mod.ts';
 import {
   FF,

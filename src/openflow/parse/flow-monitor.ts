@@ -1,10 +1,10 @@
 /** Flow monitors as text: what `monitor SWITCH watch:...` takes. C counterpart: lib/ofp-monitor.c. */
 import { atoi, ParseError } from '../../base/parse.ts';
 import { fieldByName } from '../../flow/fields.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { catchAllMatch } from '../../flow/layout.ts';
 import { parseMatchField, protocolByName } from '../../flow/match/parse.ts';
 import { OFPP, parseTable, portFromOf10 } from '../../flow/ports.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { OFPG_ANY } from '../messages/flow-mod.ts';
 import { OFPFMF } from '../messages/flow-monitor.ts';
 import type { FlowMonitorRequest } from '../messages/message.ts';

@@ -2,9 +2,9 @@
 import { ParseError, strToU16, strToU32, strToU64 } from '../../base/parse.ts';
 import { parseFieldValue, usableProtocols } from '../../flow/field-text.ts';
 import { fieldAllOnes, fieldByName, isFieldMaskValid } from '../../flow/fields.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { OFPP, OFPP_PHYSICAL_END, parsePort } from '../../flow/ports.ts';
 import { parseActions } from '../actions/parse.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import type { FieldMask } from '../messages/field-array.ts';
 import { OFPG_ANY } from '../messages/flow-mod.ts';
 import { BUCKET, OFPG_ALL, OFPG_MAX } from '../messages/group.ts';

@@ -1,12 +1,12 @@
 /** PACKET_OUT as text: 'in_port=1,packet=HEX,actions=...'. C counterpart: parse_ofp_packet_out_str in lib/ofp-packet.c. */
 import { hexDigit, ParseError, scanInteger } from '../../base/parse.ts';
 import { fieldByName } from '../../flow/fields.ts';
+import { KeyValueScanner } from '../../flow/key-value.ts';
 import { F } from '../../flow/layout.ts';
 import { isPipelineField } from '../../flow/match/nxm.ts';
 import { parseMatchField } from '../../flow/match/parse.ts';
 import { OFPP, OFPP_PHYSICAL_END, parsePort } from '../../flow/ports.ts';
 import { parseActions } from '../actions/parse.ts';
-import { KeyValueScanner } from '../key-value.ts';
 import { inPortMatch } from '../messages/body.ts';
 import { type Body, NO_BUFFER } from '../messages/message.ts';
 import { P, type Protocols } from '../version.ts';
