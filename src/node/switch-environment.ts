@@ -51,6 +51,7 @@ export async function surroundings(
   };
   return {
     host,
+    pid: process.pid,
     devices,
     backers: new Backers(host.loop, host.random, openDatapath),
     datapathTypes,

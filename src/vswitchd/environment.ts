@@ -5,6 +5,8 @@ import type { Backers } from '../ofproto/dpif/backer.ts';
 
 export interface SwitchEnvironment {
   readonly host: Host;
+  /** Of this process, for messages. */
+  readonly pid: number;
   readonly devices: NetdevRegistry;
   readonly backers: Backers;
   /** Types of datapaths that bridges may have, for the database. */

@@ -33,6 +33,8 @@ export class Vswitchd implements Runnable {
   readonly #task: Task;
   #configuredSeqno = 0;
   #devicesChanged = false;
+  /** A configuration is in place, but the database does not know yet. */
+  #configuring = false;
   #statusDue = false;
   /** Write status whether it changed or not: the last time it did not get through. */
   #wholeStatus = true;
@@ -82,22 +84,25 @@ export class Vswitchd implements Runnable {
     if (idl.isLockContended) {
       log.errRl(
         contendedLimit,
-        'another ovs-vswitchd process is running, disabling this process until it goes away',
+        `another ovs-vswitchd process is running, disabling this process (pid ${this.#env.pid}) until it goes away`,
       );
       for (const bridge of this.bridges.values()) bridge.destroy();
       this.bridges.clear();
       this.#configuredSeqno = 0;
       return;
     }
-    if (!idl.hasRequestedLock || !idl.hasContents) return;
-    if (idl.seqno !== this.#configuredSeqno || this.#devicesChanged) this.#configure();
+    if (!idl.hasRequestedLock || !idl.hasContents || this.#configuring) return;
+    if (idl.seqno !== this.#configuredSeqno || this.#devicesChanged) {
+      this.#configure();
+      return;
+    }
     if (nowMs >= this.#nextStatisticsMs) this.#writeStatistics(nowMs);
     if ((this.#statusDue || this.#wholeStatus) && nowMs >= this.#nextStatusMs) this.#writeStatus();
   }
 
   deadline(): number {
-    if (!this.#idl.hasRequestedLock || !this.#idl.hasContents || this.bridges.size === 0)
-      return Number.POSITIVE_INFINITY;
+    const waits = !this.#idl.hasRequestedLock || !this.#idl.hasContents || this.#configuring;
+    if (waits || this.bridges.size === 0) return Number.POSITIVE_INFINITY;
     const statistics = this.#statisticsBusy ? Number.POSITIVE_INFINITY : this.#nextStatisticsMs;
     const wantsStatus = (this.#statusDue || this.#wholeStatus) && !this.#statusBusy;
     return Math.min(statistics, wantsStatus ? this.#nextStatusMs : Number.POSITIVE_INFINITY);
@@ -122,10 +127,20 @@ export class Vswitchd implements Runnable {
       });
     }
     this.#wholeStatus = true;
-    void txn.commit().then(() => {
-      this.#ready();
-      this.#task.wake();
-    });
+    this.#configuring = true;
+    // Sockets that controllers and tools connect to appear in the coming turns; whoever waits for `cur_cfg` may
+    // use them at once.
+    const { loop } = this.#env.host;
+    loop.defer(() => loop.defer(() => void this.#report(txn)));
+  }
+
+  async #report(txn: Txn<Ovs>): Promise<void> {
+    const committed = txn.commit();
+    this.#configuring = false;
+    this.#task.wake();
+    await committed;
+    this.#ready();
+    this.#task.wake();
   }
 
   #reconfigure(txn: Txn<Ovs>, config: OvsRow<'Open_vSwitch'> | undefined): void {
