@@ -47,6 +47,8 @@ export class ServedDatabase implements Monitorable, TransactionSink {
   db: Database;
   tracker = new ChangeTracker();
   history: TransactionHistory;
+  /** Only where transactions have names beyond this server; a stand-alone database's clients expect none. */
+  readonly #keepsHistory: boolean = false;
   readonly triggers: Triggers;
   /** Clients may not write. */
   readonly readOnly: boolean;
@@ -106,7 +108,7 @@ export class ServedDatabase implements Monitorable, TransactionSink {
     db.sink = this;
     db.listeners.add((txn) => {
       this.tracker.commit(txn.changes);
-      this.history.add(txn.changes, txn.atoms, db.atoms);
+      if (this.#keepsHistory) this.history.add(txn.changes, txn.atoms, db.atoms);
       this.triggers.wake();
       this.onChange(txn);
     });
