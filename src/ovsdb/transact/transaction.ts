@@ -31,6 +31,7 @@ export class Transaction {
   readonly db: Database;
   /** In order of their first change. Checks append rows that they draw in while they walk over it. */
   changes: RowChange[] = [];
+  readonly #tables = new Set<Table>();
   #comment: string | undefined;
   /** Atoms in all the rows before and after: the measure of the transaction's size. */
   atoms = 0;
@@ -49,6 +50,7 @@ export class Transaction {
   #add(table: Table, uuid: Uuid, old: Row | undefined, row: Row | undefined): RowChange {
     const change = { table, uuid, old, row, refs: old?.refs ?? 0, lostTarget: false };
     table.changes.set(uuid, change);
+    this.#tables.add(table);
     this.changes.push(change);
     return change;
   }
@@ -110,7 +112,7 @@ export class Transaction {
   }
 
   #end(): void {
-    for (const { table } of this.changes) if (table.changes.size > 0) table.changes.clear();
+    for (const table of this.#tables) table.changes.clear();
   }
 
   /** Forgets changes that leave the row as it was. */
