@@ -42,7 +42,7 @@ export interface OfConn {
   asyncConfig: AsyncConfig;
   /** Sends a reply to the request with that xid. */
   sendReply(body: OfpBody, xid: number, more?: boolean): void;
-  /** Answers a request with an error that carries its first 64 bytes. */
+  /** Answers a request with an error that carries the request. */
   sendError(error: OfpErrorName, request: Uint8Array): void;
   /** Sends an asynchronous message. */
   send(body: OfpBody): void;

@@ -41,8 +41,8 @@ const MAX_BATCH = 50;
 /** Requests waiting for their turn beyond which reading stops. */
 const MAX_INBOX = 200;
 const DEFAULT_MISS_SEND_LEN = 128;
-/** Request bytes that an error quotes. */
-const ERROR_QUOTE = 64;
+/** Request bytes that an error quotes at most: all of it, if that leaves room for the longest error's header. */
+const ERROR_QUOTE = 0xffff - 28;
 
 const NO_REASONS: Readonly<Record<AsyncType, number>> = {
   packet_in: 0,
