@@ -6,6 +6,7 @@
  */
 import type { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
+import type { TunTable } from '../flow/tun-metadata.ts';
 import type { OfpAct } from './actions/action.ts';
 import { isAllowedInActionSet } from './actions/action-set.ts';
 import { checkVerified, decodeActionList, decodeActions } from './actions/decode.ts';
@@ -62,16 +63,26 @@ function findInstructions(
   return { at, length: lengths };
 }
 
-function decodeActionSet(r: ByteReader, length: number, version: OfpVersion): OfpAct[] {
-  const actions = decodeActionList(r, length, version);
+function decodeActionSet(
+  r: ByteReader,
+  length: number,
+  version: OfpVersion,
+  tun: TunTable | undefined,
+): OfpAct[] {
+  const actions = decodeActionList(r, length, version, tun);
   if (actions.every((a) => isAllowedInActionSet(a.kind))) return actions;
   log.warnRl(limit, 'disallowed action in action set');
   throw new OfpError('OFPBAC_BAD_TYPE');
 }
 
 /** Decodes `length` bytes of instructions (actions in OpenFlow 1.0) and moves the reader behind them. @throws OfpError */
-export function decodeInstructions(r: ByteReader, length: number, version: OfpVersion): OfpAct[] {
-  if (version === OFP10) return decodeActions(r, length, version, ALL_INSTRUCTIONS);
+export function decodeInstructions(
+  r: ByteReader,
+  length: number,
+  version: OfpVersion,
+  tun?: TunTable,
+): OfpAct[] {
+  if (version === OFP10) return decodeActions(r, length, version, { tun, allowed: ALL_INSTRUCTIONS });
   if (length % ALIGN !== 0) {
     log.warnRl(limit, `OpenFlow message instructions length ${length} is not a multiple of ${ALIGN}`);
     throw new OfpError('OFPBIC_BAD_LEN');
@@ -98,10 +109,13 @@ export function decodeInstructions(r: ByteReader, length: number, version: OfpVe
   };
   if (seek(INST.METER)) acts.push({ kind: 'meter', meterId: r.u32() });
   if (seek(INST.APPLY_ACTIONS))
-    for (const act of decodeActionList(r, bodyOf(INST.APPLY_ACTIONS), version)) acts.push(act);
+    for (const act of decodeActionList(r, bodyOf(INST.APPLY_ACTIONS), version, tun)) acts.push(act);
   if (seek(INST.CLEAR_ACTIONS)) acts.push({ kind: 'clear_actions' });
   if (seek(INST.WRITE_ACTIONS))
-    acts.push({ kind: 'write_actions', actions: decodeActionSet(r, bodyOf(INST.WRITE_ACTIONS), version) });
+    acts.push({
+      kind: 'write_actions',
+      actions: decodeActionSet(r, bodyOf(INST.WRITE_ACTIONS), version, tun),
+    });
   if (seek(INST.WRITE_METADATA)) {
     r.skip(4);
     acts.push({ kind: 'write_metadata', metadata: r.u64(), mask: r.u64() });

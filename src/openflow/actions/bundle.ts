@@ -18,7 +18,7 @@ import {
 } from './fields.ts';
 import { hashFieldsByName, hashFieldsName, isHashFields, Tokens } from './hash-fields.ts';
 import { checkOutputPort } from './output.ts';
-import { endAction, WireForm } from './wire.ts';
+import { type ActionDecoding, endAction, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
 const limit = new RateLimit(1, 5);
@@ -45,7 +45,7 @@ function checkBundle(a: Act<'bundle'>, c: Pick<ActionChecking, 'maxPorts'> & Par
   }
 }
 
-function decodeBundle(r: ByteReader, end: number, load: boolean): OfpAct {
+function decodeBundle(r: ByteReader, end: number, load: boolean, d: ActionDecoding): OfpAct {
   const algorithm = r.u16();
   const fields = r.u16();
   const basis = r.u16();
@@ -66,7 +66,7 @@ function decodeBundle(r: ByteReader, end: number, load: boolean): OfpAct {
   if (zero !== 0) fail('reserved field is nonzero');
   let dst: Subfield | undefined;
   if (load) {
-    dst = { field: fieldOfNxm(header), ...bitRange(ofsNbits) };
+    dst = { field: fieldOfNxm(header, d.tun), ...bitRange(ofsNbits) };
     if (dst.bits < 16) fail('bundle_load action requires at least 16 bit destination.');
   } else if (ofsNbits || header) {
     fail('bundle action has nonzero reserved fields');
@@ -92,11 +92,11 @@ function decodeBundle(r: ByteReader, end: number, load: boolean): OfpAct {
   return act;
 }
 
-const BUNDLE = new WireForm('NXAST_BUNDLE', 'NX1.0+(12)', { size: 32, more: true }, (r, end) =>
-  decodeBundle(r, end, false),
+const BUNDLE = new WireForm('NXAST_BUNDLE', 'NX1.0+(12)', { size: 32, more: true }, (r, end, d) =>
+  decodeBundle(r, end, false, d),
 );
-const BUNDLE_LOAD = new WireForm('NXAST_BUNDLE_LOAD', 'NX1.0+(13)', { size: 32, more: true }, (r, end) =>
-  decodeBundle(r, end, true),
+const BUNDLE_LOAD = new WireForm('NXAST_BUNDLE_LOAD', 'NX1.0+(13)', { size: 32, more: true }, (r, end, d) =>
+  decodeBundle(r, end, true, d),
 );
 
 function parseBundle(text: string, p: ActionParsing, load: boolean): OfpAct {

@@ -10,10 +10,10 @@ const CHECK_PKT_LARGER = new WireForm(
   'NXAST_CHECK_PKT_LARGER',
   'NX1.0+(49)',
   { size: 24, more: true },
-  (r, end) => {
+  (r, end, d) => {
     const pktLen = r.u16();
     const offset = r.u16();
-    const dst = { field: pullField(r, end), offset, bits: 1 };
+    const dst = { field: pullField(r, end, d.tun), offset, bits: 1 };
     if (!isZeroUntil(r, end)) throw new OfpError('NXBRC_MUST_BE_ZERO');
     checkDestination(dst);
     return { kind: 'check_pkt_larger', pktLen, dst };

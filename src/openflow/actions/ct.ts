@@ -51,7 +51,7 @@ const CT = new WireForm('NXAST_CT', 'NX1.0+(35)', { size: 24, more: true }, (r, 
   if (flags & CT_F.FORCE && !(flags & CT_F.COMMIT)) throw new OfpError('OFPBAC_BAD_ARGUMENT');
   let zoneSrc: Subfield | undefined;
   if (zoneHeader !== 0) {
-    zoneSrc = { field: fieldOfNxm(zoneHeader), ...bitRange(zone) };
+    zoneSrc = { field: fieldOfNxm(zoneHeader, d.tun), ...bitRange(zone) };
     checkSource(zoneSrc);
     if (zoneSrc.bits !== 16) {
       log.warnRl(limit, `zone n_bits ${zoneSrc.bits} not within valid range [16..16]`);

@@ -6,6 +6,7 @@
 import type { ByteReader } from '../../base/bytes.ts';
 import { hexDump } from '../../base/hex-dump.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
+import type { TunTable } from '../../flow/tun-metadata.ts';
 import { OfpError } from '../errors.ts';
 import { type OfpVersion, versionName } from '../version.ts';
 import type { OfpAct, OfpActKind } from './action.ts';
@@ -25,10 +26,12 @@ const badLength = (text: string): OfpError => {
 
 class Decoding implements ActionDecoding {
   readonly version: OfpVersion;
+  readonly tun: TunTable | undefined;
   #depth = 0;
 
-  constructor(version: OfpVersion) {
+  constructor(version: OfpVersion, tun: TunTable | undefined) {
     this.version = version;
+    this.tun = tun;
   }
 
   one(r: ByteReader, end: number): OfpAct {
@@ -113,20 +116,28 @@ export function checkVerified(
 }
 
 /** Decodes actions without checking how they go together. @throws OfpError */
-export function decodeActionList(r: ByteReader, length: number, version: OfpVersion): OfpAct[] {
-  return new Decoding(version).list(r, r.pos + length);
+export function decodeActionList(
+  r: ByteReader,
+  length: number,
+  version: OfpVersion,
+  tun?: TunTable,
+): OfpAct[] {
+  return new Decoding(version, tun).list(r, r.pos + length);
 }
 
-/**
- * Decodes `length` bytes of actions and checks that they go together.
- * @param allowed instructions that may be among them (OpenFlow 1.0 flows have all of them as actions)
- * @throws OfpError
- */
+export interface ActionDecodeOptions {
+  /** Tunnel options of the bridge: those that it lacks are errors. */
+  readonly tun?: TunTable | undefined;
+  /** Instructions that may be among the actions, as bits: OpenFlow 1.0 flows have all of them as actions. */
+  readonly allowed?: number;
+}
+
+/** Decodes `length` bytes of actions and checks that they go together. @throws OfpError */
 export function decodeActions(
   r: ByteReader,
   length: number,
   version: OfpVersion,
-  allowed = ACTIONS_ONLY,
+  { tun, allowed = ACTIONS_ONLY }: ActionDecodeOptions = {},
 ): OfpAct[] {
   let problem: string | undefined;
   if (length % 8 !== 0) problem = `OpenFlow message actions length ${length} is not a multiple of 8`;
@@ -136,7 +147,7 @@ export function decodeActions(
     log.warnRl(limit, problem);
     throw new OfpError('OFPBRC_BAD_LEN');
   }
-  const acts = decodeActionList(r, length, version);
+  const acts = decodeActionList(r, length, version, tun);
   checkVerified(acts, version, allowed, undefined);
   return acts;
 }

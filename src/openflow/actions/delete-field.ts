@@ -5,9 +5,9 @@ import { defineAction, param } from './codec.ts';
 import { parseField, pullField, putField } from './fields.ts';
 import { endAction, WireForm } from './wire.ts';
 
-const DELETE_FIELD = new WireForm('NXAST_DELETE_FIELD', 'NX1.0+(50)', { size: 24 }, (r, end) => ({
+const DELETE_FIELD = new WireForm('NXAST_DELETE_FIELD', 'NX1.0+(50)', { size: 24 }, (r, end, d) => ({
   kind: 'delete_field',
-  field: pullField(r, end),
+  field: pullField(r, end, d.tun),
 }));
 
 export const deleteField = defineAction({

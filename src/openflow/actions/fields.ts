@@ -5,7 +5,7 @@
  * gives tunnel options their own lengths changes only how long their values are.
  * C counterparts: nx_pull_header, nx_pull_entry, nx_put_entry in lib/nx-match.c; mf_check_src, mf_check_dst.
  */
-import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
+import { ByteReader, type ByteWriter } from '../../base/bytes.ts';
 import { ParseError } from '../../base/parse.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { formatFieldText, parseFieldText } from '../../flow/field-text.ts';
@@ -15,11 +15,20 @@ import {
   type FieldName,
   fieldAllOnes,
   fieldByHeader,
-  fieldByHeaderNoLength,
   fieldHeader,
   OXM_CLASS_EXPERIMENTER,
 } from '../../flow/fields.ts';
 import type { Match } from '../../flow/layout.ts';
+import {
+  pullExactEntry,
+  pullHeader,
+  pullEntry as pullMatchEntry,
+  putBig,
+  putHeader,
+  putEntry as putMatchEntry,
+  readBig,
+} from '../../flow/match/entry.ts';
+import { MatchError } from '../../flow/match/error.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import {
   checkSubfieldDestination,
@@ -30,17 +39,15 @@ import {
   SubfieldError,
 } from '../../flow/subfield.ts';
 import { FlowTextError } from '../../flow/text.ts';
+import type { TunTable } from '../../flow/tun-metadata.ts';
 import { OfpError } from '../errors.ts';
 import type { OfpVersion } from '../version.ts';
 import type { Subfield } from './action.ts';
 
 export { formatSubfield };
 
-const log = vlog('nx_match');
 const logFields = vlog('meta_flow');
-const limit = new RateLimit(1, 5);
 const fieldLimit = new RateLimit(1, 5);
-const MASK_BIT = 0x100;
 
 // --- wire -------------------------------------------------------------------------------------------------
 
@@ -53,10 +60,12 @@ export const bitRange = (ofsNbits: number): { offset: number; bits: number } => 
 /** The 16-bit number for {@link bitRange}. */
 export const packBitRange = (sf: Subfield): number => ((sf.offset << 6) | (sf.bits - 1)) & 0xffff;
 
-/** The field of a 32-bit NXM header. @throws OfpError OFPBAC_BAD_SET_TYPE */
-export function fieldOfNxm(header: number): FieldName {
+/** The field of a 32-bit NXM header. @throws OfpError OFPBAC_BAD_SET_TYPE, NXFMFC_INVALID_TLV_FIELD */
+export function fieldOfNxm(header: number, tun: TunTable | undefined): FieldName {
   const field = header >>> 16 === OXM_CLASS_EXPERIMENTER ? undefined : fieldByHeader(header);
   if (!field) throw new OfpError('OFPBAC_BAD_SET_TYPE');
+  if (field.tunIndex >= 0 && tun && !tun.entries[field.tunIndex])
+    throw new OfpError('NXFMFC_INVALID_TLV_FIELD');
   return field.name;
 }
 
@@ -69,51 +78,28 @@ export function nxmHeader(field: FieldName): number {
   return header && header.experimenter === 0 ? header.header : 0;
 }
 
-interface PulledHeader {
-  readonly field: Field | undefined;
-  readonly masked: boolean;
-  /** Bytes that follow, the mask included. */
-  readonly payload: number;
-  readonly lengthWrong: boolean;
+/** Runs a function of the field layer on the bytes up to `end`; its errors become those of OpenFlow. */
+function within<T>(r: ByteReader, end: number, pull: (inner: ByteReader) => T): T {
+  const inner = new ByteReader(r.bytes, r.pos, end);
+  try {
+    return pull(inner);
+  } catch (error) {
+    throw error instanceof MatchError ? new OfpError(error.name) : error;
+  } finally {
+    r.pos = inner.pos;
+  }
 }
 
-function pullHeader(r: ByteReader, end: number): PulledHeader {
-  const left = end - r.pos;
-  if (left < 4) throw new OfpError('OFPBMC_BAD_LEN');
-  const header = r.u32();
-  const isExperimenter = header >>> 16 === OXM_CLASS_EXPERIMENTER;
-  let experimenter = 0;
-  if (isExperimenter) {
-    if (left < 8) throw new OfpError('OFPBMC_BAD_LEN');
-    experimenter = r.u32();
-  }
-  const payload = (header & 0xff) - (isExperimenter ? 4 : 0);
-  const id = `${header >>> 16}:${(header >>> 9) & 0x7f}`;
-  if (payload < 0) {
-    log.warnRl(limit, `OXM header ${id} has invalid length ${header & 0xff} (minimum is 8)`);
-    throw new OfpError('OFPBMC_BAD_LEN');
-  }
-  const field = fieldByHeader(header, experimenter);
-  const lengthWrong = !field && fieldByHeaderNoLength(header, experimenter) !== undefined;
-  if (!field) log.dbgRl(limit, () => `OXM header ${id} is unknown`);
-  return { field, masked: (header & MASK_BIT) !== 0, payload, lengthWrong };
-}
-
-/** Reads the header of a field that an action names; the reader may not pass `end`. @throws OfpError */
-export function pullField(r: ByteReader, end: number): FieldName {
-  const { field, masked } = pullHeader(r, end);
-  if (!field) throw new OfpError('OFPBMC_BAD_FIELD');
+/** Reads the header of a field that an action names. @throws OfpError */
+export function pullField(r: ByteReader, end: number, tun: TunTable | undefined): FieldName {
+  const { field, masked } = within(r, end, (inner) => pullHeader(inner, { tun }));
   if (masked) throw new OfpError('OFPBMC_BAD_MASK');
   return field.name;
 }
 
 /** Writes the header of a field; version 0 prefers NXM. */
-export function putField(w: ByteWriter, field: FieldName, version: OfpVersion): void {
-  const h = fieldHeader(FIELD[field], version);
-  if (!h) throw new RangeError(`${field} has no header`);
-  w.u32(h.header);
-  if (h.experimenter) w.u32(h.experimenter);
-}
+export const putField = (w: ByteWriter, field: FieldName, version: OfpVersion): void =>
+  putHeader(w, FIELD[field], version);
 
 export interface FieldEntry {
   readonly field: Field;
@@ -122,72 +108,35 @@ export interface FieldEntry {
   readonly mask: bigint;
 }
 
-/** The number in `count` bytes. */
-export function readNumber(r: ByteReader, count: number): bigint {
-  if (count <= 4) {
-    let n = 0;
-    for (let i = 0; i < count; i++) n = n * 256 + r.u8();
-    return BigInt(n);
-  }
-  let value = 0n;
-  let left = count;
-  for (; left % 4 !== 0; left--) value = (value << 8n) | BigInt(r.u8());
-  for (; left > 0; left -= 4) value = (value << 32n) | BigInt(r.u32());
-  return value;
-}
-
-export function writeNumber(w: ByteWriter, value: bigint, count: number): void {
-  if (count <= 4) {
-    const n = Number(value);
-    if (count === 4) w.u32(n);
-    else for (let i = count - 1; i >= 0; i--) w.u8((n >>> (8 * i)) & 0xff);
-    return;
-  }
-  for (let i = count - 1; i >= 0; i--) w.u8(Number((value >> BigInt(8 * i)) & 0xffn));
-}
-
 /** Reads a field's header, value and mask. @throws OfpError */
-export function pullEntry(r: ByteReader, end: number, mayMask: boolean): FieldEntry {
-  const { field, masked, payload, lengthWrong } = pullHeader(r, end);
-  if (!field) throw new OfpError(lengthWrong ? 'OFPBAC_BAD_SET_LEN' : 'OFPBAC_BAD_SET_TYPE');
-  if (end - r.pos < payload) throw new OfpError('OFPBMC_BAD_LEN');
-  const width = masked ? payload >> 1 : payload;
-  const value = readNumber(r, width);
-  if (!masked) return { field, value, mask: fieldAllOnes(field) };
-  const mask = readNumber(r, width);
-  if (value & ~mask) {
-    log.warnRl(
-      limit,
-      `Rejecting NXM/OXM entry ${field.name} with 1-bits in value for bits wildcarded by the mask.`,
-    );
-    throw new OfpError('OFPBMC_BAD_WILDCARDS');
-  }
-  if (!mayMask) throw new OfpError('OFPBMC_BAD_MASK');
-  return { field, value, mask };
+export function pullEntry(
+  r: ByteReader,
+  end: number,
+  mayMask: boolean,
+  tun: TunTable | undefined,
+): FieldEntry {
+  const options = { tun, inAction: true };
+  const entry = within(r, end, (inner) =>
+    mayMask ? pullMatchEntry(inner, options) : pullExactEntry(inner, options),
+  );
+  // Whatever length a bridge gives a tunnel option, actions know it by its name and full width.
+  const field = FIELD[entry.field.name];
+  return { field, value: entry.value, mask: entry.mask ?? fieldAllOnes(field) };
 }
-
-const byteLength = (n: bigint): number => (n === 0n ? 1 : (n.toString(16).length + 1) >> 1);
 
 /** Writes a field's header, value, and mask unless that is all ones. */
-export function putEntry(
+export const putEntry = (
   w: ByteWriter,
-  name: FieldName,
+  field: FieldName,
   version: OfpVersion,
   value: bigint,
   mask: bigint,
-): void {
-  const field = FIELD[name];
-  const h = fieldHeader(field, version);
-  if (!h) throw new RangeError(`${name} has no header`);
-  const masked = mask !== fieldAllOnes(field);
-  const isVariable = field.tunIndex >= 0;
-  const bytes = isVariable ? Math.max(byteLength(value), masked ? byteLength(mask) : 0) : field.bytes;
-  const length = (masked ? 2 * bytes : bytes) + (h.experimenter ? 4 : 0);
-  w.u32(((h.header & ~0x1ff) | (masked ? MASK_BIT : 0) | length) >>> 0);
-  if (h.experimenter) w.u32(h.experimenter);
-  writeNumber(w, value, bytes);
-  if (masked) writeNumber(w, mask, bytes);
-}
+): void => putMatchEntry(w, FIELD[field], version, value, mask);
+
+/** The number in `count` bytes. */
+export const readNumber = (r: ByteReader, count: number): bigint => readBig(r.take(count), 0, count);
+
+export const writeNumber = putBig;
 
 // --- checks -----------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ import {
   writeNumber,
 } from './fields.ts';
 import { formatLearn, parseLearn } from './learn-text.ts';
-import { endAction, isZeroUntil, WireForm } from './wire.ts';
+import { type ActionDecoding, endAction, isZeroUntil, WireForm } from './wire.ts';
 
 export const LEARN_F = { SEND_FLOW_REM: 1, DELETE_LEARNED: 2, WRITE_RESULT: 4 } as const;
 
@@ -35,12 +35,12 @@ const DST_OUTPUT = 2 << 11;
 /** Bytes of a constant: a multiple of 2. */
 const immediateBytes = (bits: number): number => 2 * Math.ceil(bits / 16);
 
-function readSubfield(r: ByteReader, bits: number): Subfield {
-  const field = fieldOfNxm(r.u32());
+function readSubfield(r: ByteReader, bits: number, d: ActionDecoding): Subfield {
+  const field = fieldOfNxm(r.u32(), d.tun);
   return { field, offset: r.u16(), bits };
 }
 
-function decodeSpec(r: ByteReader, end: number, header: number): LearnFlowSpec {
+function decodeSpec(r: ByteReader, end: number, header: number, d: ActionDecoding): LearnFlowSpec {
   const bits = header & BITS;
   const isImmediate = (header & SRC_IMMEDIATE) !== 0;
   const dstType = header & DST_MASK;
@@ -54,17 +54,17 @@ function decodeSpec(r: ByteReader, end: number, header: number): LearnFlowSpec {
     r.skip(immediateBytes(bits) - used);
     src = { kind: 'value', value: readNumber(r, used) };
   } else {
-    src = { kind: 'field', subfield: readSubfield(r, bits) };
+    src = { kind: 'field', subfield: readSubfield(r, bits, d) };
   }
   if (dstType === DST_OUTPUT) return { src, dst: { kind: 'output' }, bits };
   return {
     src,
-    dst: { kind: dstType === DST_LOAD ? 'load' : 'match', subfield: readSubfield(r, bits) },
+    dst: { kind: dstType === DST_LOAD ? 'load' : 'match', subfield: readSubfield(r, bits, d) },
     bits,
   };
 }
 
-function decodeLearn(r: ByteReader, end: number, v2: boolean): OfpAct {
+function decodeLearn(r: ByteReader, end: number, v2: boolean, d: ActionDecoding): OfpAct {
   const idleTimeout = r.u16();
   const hardTimeout = r.u16();
   const priority = r.u16();
@@ -85,7 +85,7 @@ function decodeLearn(r: ByteReader, end: number, v2: boolean): OfpAct {
   if (pad !== 0 || table === 255 || flags & ~known) throw new OfpError('OFPBAC_BAD_ARGUMENT');
   let resultDst: Subfield | undefined;
   if (flags & LEARN_F.WRITE_RESULT) {
-    const field = pullField(r, end);
+    const field = pullField(r, end, d.tun);
     if (!FIELD[field].writable) throw new OfpError('OFPBAC_BAD_SET_ARGUMENT');
     resultDst = { field, offset: resultOffset, bits: 1 };
   } else if (resultOffset !== 0) {
@@ -95,7 +95,7 @@ function decodeLearn(r: ByteReader, end: number, v2: boolean): OfpAct {
   while (end - r.pos >= 2) {
     const header = r.u16();
     if (header === 0) break;
-    specs.push(decodeSpec(r, end, header));
+    specs.push(decodeSpec(r, end, header, d));
   }
   if (!isZeroUntil(r, end)) throw new OfpError('OFPBAC_BAD_ARGUMENT');
   const learn: LearnSpec = {
@@ -115,11 +115,11 @@ function decodeLearn(r: ByteReader, end: number, v2: boolean): OfpAct {
   return { kind: 'learn', learn };
 }
 
-const LEARN = new WireForm('NXAST_LEARN', 'NX1.0+(16)', { size: 32, more: true }, (r, end) =>
-  decodeLearn(r, end, false),
+const LEARN = new WireForm('NXAST_LEARN', 'NX1.0+(16)', { size: 32, more: true }, (r, end, d) =>
+  decodeLearn(r, end, false, d),
 );
-const LEARN2 = new WireForm('NXAST_LEARN2', 'NX1.0+(45)', { size: 40, more: true }, (r, end) =>
-  decodeLearn(r, end, true),
+const LEARN2 = new WireForm('NXAST_LEARN2', 'NX1.0+(45)', { size: 40, more: true }, (r, end, d) =>
+  decodeLearn(r, end, true, d),
 );
 
 function encodeSpec(w: ByteWriter, spec: LearnFlowSpec): void {

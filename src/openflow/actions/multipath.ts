@@ -20,7 +20,7 @@ const log = vlog('ofp_actions');
 const limit = new RateLimit(1, 5);
 const ALGORITHMS = ['modulo_n', 'hash_threshold', 'hrw', 'iter_hash'];
 
-const MULTIPATH = new WireForm('NXAST_MULTIPATH', 'NX1.0+(10)', { size: 32 }, (r) => {
+const MULTIPATH = new WireForm('NXAST_MULTIPATH', 'NX1.0+(10)', { size: 32 }, (r, _, d) => {
   const fields = r.u16();
   const basis = r.u16();
   r.skip(2);
@@ -29,7 +29,7 @@ const MULTIPATH = new WireForm('NXAST_MULTIPATH', 'NX1.0+(10)', { size: 32 }, (r
   const arg = r.u32();
   r.skip(2);
   const range = bitRange(r.u16());
-  const dst = { field: fieldOfNxm(r.u32()), ...range };
+  const dst = { field: fieldOfNxm(r.u32(), d.tun), ...range };
   const minBits = 32 - Math.clz32(maxLink);
   let problem: string | undefined;
   if (!isHashFields(fields)) problem = `unsupported fields ${fields}`;

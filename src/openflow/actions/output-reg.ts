@@ -15,20 +15,20 @@ import {
 import { parseOutput } from './output.ts';
 import { endAction, isZeroUntil, WireForm } from './wire.ts';
 
-const OUTPUT_REG = new WireForm('NXAST_OUTPUT_REG', 'NX1.0+(15)', { size: 24 }, (r, end) => {
+const OUTPUT_REG = new WireForm('NXAST_OUTPUT_REG', 'NX1.0+(15)', { size: 24 }, (r, end, d) => {
   const range = bitRange(r.u16());
   const header = r.u32();
   const maxLen = r.u16();
   if (!isZeroUntil(r, end)) throw new OfpError('OFPBAC_BAD_ARGUMENT');
-  const src = { field: fieldOfNxm(header), ...range };
+  const src = { field: fieldOfNxm(header, d.tun), ...range };
   checkSource(src);
   return { kind: 'output_reg', src, maxLen, v2: false };
 });
 
-const OUTPUT_REG2 = new WireForm('NXAST_OUTPUT_REG2', 'NX1.0+(32)', { size: 24 }, (r, end) => {
+const OUTPUT_REG2 = new WireForm('NXAST_OUTPUT_REG2', 'NX1.0+(32)', { size: 24 }, (r, end, d) => {
   const range = bitRange(r.u16());
   const maxLen = r.u16();
-  const src = { field: pullField(r, end), ...range };
+  const src = { field: pullField(r, end, d.tun), ...range };
   if (!isZeroUntil(r, end)) throw new OfpError('NXBRC_MUST_BE_ZERO');
   checkSource(src);
   return { kind: 'output_reg', src, maxLen, v2: true };

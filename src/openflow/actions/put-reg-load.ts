@@ -6,9 +6,9 @@ import type { OfpAct, Subfield } from './action.ts';
 import { bitRange, checkDestination, exceeds, fieldOfNxm, nxmHeader, packBitRange } from './fields.ts';
 import { WireForm } from './wire.ts';
 
-export const REG_LOAD = new WireForm('NXAST_REG_LOAD', 'NX1.0-1.4(7)', { size: 24 }, (r): OfpAct => {
+export const REG_LOAD = new WireForm('NXAST_REG_LOAD', 'NX1.0-1.4(7)', { size: 24 }, (r, _, d): OfpAct => {
   const range = bitRange(r.u16());
-  const dst = { field: fieldOfNxm(r.u32()), ...range };
+  const dst = { field: fieldOfNxm(r.u32(), d.tun), ...range };
   checkDestination(dst);
   const value = r.u64();
   if (exceeds(value, dst.bits)) throw new OfpError('OFPBAC_BAD_ARGUMENT');

@@ -14,36 +14,42 @@ import {
   putField,
   scanSubfield,
 } from './fields.ts';
-import { endAction, isZeroUntil, WireForm } from './wire.ts';
+import { type ActionDecoding, endAction, isZeroUntil, WireForm } from './wire.ts';
 
 /** The three numbers and two fields that all forms have; `pad` bytes lie between them. */
-function decodeMove(r: ByteReader, end: number, pad: number, compat: Act<'reg_move'>['compat']): OfpAct {
+function decodeMove(
+  r: ByteReader,
+  end: number,
+  pad: number,
+  compat: Act<'reg_move'>['compat'],
+  d: ActionDecoding,
+): OfpAct {
   const bits = r.u16();
   const srcOffset = r.u16();
   const dstOffset = r.u16();
   r.skip(pad);
-  const src: Subfield = { field: pullField(r, end), offset: srcOffset, bits };
-  const dst: Subfield = { field: pullField(r, end), offset: dstOffset, bits };
+  const src: Subfield = { field: pullField(r, end, d.tun), offset: srcOffset, bits };
+  const dst: Subfield = { field: pullField(r, end, d.tun), offset: dstOffset, bits };
   if (!isZeroUntil(r, end)) throw new OfpError('NXBRC_MUST_BE_ZERO');
   checkSource(src);
   checkDestination(dst);
   return { kind: 'reg_move', src, dst, compat };
 }
 
-const COPY_FIELD15 = new WireForm('OFPAT_COPY_FIELD', 'OF1.5+(28)', { size: 16, more: true }, (r, end) =>
-  decodeMove(r, end, 2, 'copy_field'),
+const COPY_FIELD15 = new WireForm('OFPAT_COPY_FIELD', 'OF1.5+(28)', { size: 16, more: true }, (r, end, d) =>
+  decodeMove(r, end, 2, 'copy_field', d),
 );
 const COPY_FIELD13 = new WireForm(
   'ONFACT_COPY_FIELD',
   'ONF1.3-1.4(3200)',
   { size: 24, more: true },
-  (r, end) => {
+  (r, end, d) => {
     r.skip(2);
-    return decodeMove(r, end, 2, 'copy_field');
+    return decodeMove(r, end, 2, 'copy_field', d);
   },
 );
-const REG_MOVE = new WireForm('NXAST_REG_MOVE', 'NX1.0-1.4(6)', { size: 16, more: true }, (r, end) =>
-  decodeMove(r, end, 0, 'reg_move'),
+const REG_MOVE = new WireForm('NXAST_REG_MOVE', 'NX1.0-1.4(6)', { size: 16, more: true }, (r, end, d) =>
+  decodeMove(r, end, 0, 'reg_move', d),
 );
 
 /** Reads 'SRC->DST'. @throws ParseError */

@@ -16,7 +16,7 @@ import {
   packBitRange,
   parseSubfield,
 } from './fields.ts';
-import { WireForm } from './wire.ts';
+import { type ActionDecoding, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
 const limit = new RateLimit(1, 5);
@@ -61,12 +61,12 @@ function readDirection(r: ByteReader): Sample['direction'] {
 }
 
 /** An id: a field's header and range of bits, or 0 and a number. */
-function readId(r: ByteReader): number | Subfield {
+function readId(r: ByteReader, d: ActionDecoding): number | Subfield {
   const header = r.u32();
   if (header === 0) return r.u32();
   const range = bitRange(r.u16());
   r.skip(2);
-  const src = { field: fieldOfNxm(header), ...range };
+  const src = { field: fieldOfNxm(header, d.tun), ...range };
   checkSource(src);
   if (src.bits > 32) {
     log.warnRl(limit, `size of field used in observation_id (${src.bits}) exceeds maximum (32)`);
@@ -89,7 +89,7 @@ const SAMPLE = new WireForm('NXAST_SAMPLE', 'NX1.0+(29)', { size: 24 }, (r) =>
 );
 const SAMPLE2 = new WireForm('NXAST_SAMPLE2', 'NX1.0+(38)', { size: 32 }, (r) => decodeSample2(r, 2));
 const SAMPLE3 = new WireForm('NXAST_SAMPLE3', 'NX1.0+(41)', { size: 32 }, (r) => decodeSample2(r, 3));
-const SAMPLE4 = new WireForm('NXAST_SAMPLE4', 'NX1.0+(51)', { size: 40 }, (r) => {
+const SAMPLE4 = new WireForm('NXAST_SAMPLE4', 'NX1.0+(51)', { size: 40 }, (r, _, d) => {
   const probability = r.u16();
   const collectorSet = r.u32();
   const idsAt = r.pos;
@@ -98,8 +98,8 @@ const SAMPLE4 = new WireForm('NXAST_SAMPLE4', 'NX1.0+(51)', { size: 40 }, (r) =>
   const direction = readDirection(r);
   if (probability === 0) throw new OfpError('OFPBAC_BAD_ARGUMENT');
   r.pos = idsAt;
-  const obsDomain = readId(r);
-  const obsPoint = readId(r);
+  const obsDomain = readId(r, d);
+  const obsPoint = readId(r, d);
   return { kind: 'sample', probability, collectorSet, obsDomain, obsPoint, samplingPort, direction, form: 4 };
 });
 

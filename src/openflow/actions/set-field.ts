@@ -30,7 +30,7 @@ import { putRegLoad } from './put-reg-load.ts';
 import { putSetFieldEntry } from './put-set-field.ts';
 import { putSetVlanPcp, putSetVlanVid } from './vlan-id.ts';
 import { putPopVlan, putPushVlan } from './vlan-tag.ts';
-import { endAction, isZeroUntil, WireForm } from './wire.ts';
+import { type ActionDecoding, endAction, isZeroUntil, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
 const limit = new RateLimit(1, 5);
@@ -58,10 +58,10 @@ function checkWritable(field: Field): void {
   throw new OfpError('OFPBAC_BAD_SET_ARGUMENT');
 }
 
-function decodeSetField(r: ByteReader, end: number, mayMask: boolean): OfpAct {
+function decodeSetField(r: ByteReader, end: number, mayMask: boolean, d: ActionDecoding): OfpAct {
   let entry: ReturnType<typeof pullEntry>;
   try {
-    entry = pullEntry(r, end, mayMask);
+    entry = pullEntry(r, end, mayMask, d.tun);
   } catch (error) {
     if (error instanceof OfpError && error.code === 'OFPBMC_BAD_MASK')
       throw new OfpError('OFPBAC_BAD_SET_MASK');
@@ -79,14 +79,14 @@ function decodeSetField(r: ByteReader, end: number, mayMask: boolean): OfpAct {
   return makeAct(field.name, value, mask, 'set_field');
 }
 
-const SET_FIELD12 = new WireForm('OFPAT_SET_FIELD', 'OF1.2-1.4(25)', { size: 8, more: true }, (r, end) =>
-  decodeSetField(r, end, false),
+const SET_FIELD12 = new WireForm('OFPAT_SET_FIELD', 'OF1.2-1.4(25)', { size: 8, more: true }, (r, end, d) =>
+  decodeSetField(r, end, false, d),
 );
-const SET_FIELD15 = new WireForm('OFPAT_SET_FIELD', 'OF1.5+(25)', { size: 8, more: true }, (r, end) =>
-  decodeSetField(r, end, true),
+const SET_FIELD15 = new WireForm('OFPAT_SET_FIELD', 'OF1.5+(25)', { size: 8, more: true }, (r, end, d) =>
+  decodeSetField(r, end, true, d),
 );
-const REG_LOAD2 = new WireForm('NXAST_REG_LOAD2', 'NX1.0-1.4(33)', { size: 16, more: true }, (r, end) => {
-  const { field, value, mask } = pullEntry(r, end, true);
+const REG_LOAD2 = new WireForm('NXAST_REG_LOAD2', 'NX1.0-1.4(33)', { size: 16, more: true }, (r, end, d) => {
+  const { field, value, mask } = pullEntry(r, end, true, d.tun);
   if (!isZeroUntil(r, end)) throw new OfpError('OFPBAC_BAD_SET_ARGUMENT');
   checkWritable(field);
   return makeAct(field.name, value, mask, 'reg_load2');

@@ -13,23 +13,23 @@ import {
   putField,
   scanSubfield,
 } from './fields.ts';
-import { endAction, isZeroUntil, WireForm } from './wire.ts';
+import { type ActionDecoding, endAction, isZeroUntil, WireForm } from './wire.ts';
 
-function decodeSubfield(r: ByteReader, end: number): Subfield {
+function decodeSubfield(r: ByteReader, end: number, d: ActionDecoding): Subfield {
   const offset = r.u16();
-  const field = pullField(r, end);
+  const field = pullField(r, end, d.tun);
   const bits = r.u16();
   if (!isZeroUntil(r, end)) throw new OfpError('NXBRC_MUST_BE_ZERO');
   return { field, offset, bits };
 }
 
-const PUSH = new WireForm('NXAST_STACK_PUSH', 'NX1.0+(27)', { size: 24 }, (r, end) => {
-  const subfield = decodeSubfield(r, end);
+const PUSH = new WireForm('NXAST_STACK_PUSH', 'NX1.0+(27)', { size: 24 }, (r, end, d) => {
+  const subfield = decodeSubfield(r, end, d);
   checkSource(subfield);
   return { kind: 'stack_push', subfield };
 });
-const POP = new WireForm('NXAST_STACK_POP', 'NX1.0+(28)', { size: 24 }, (r, end) => {
-  const subfield = decodeSubfield(r, end);
+const POP = new WireForm('NXAST_STACK_POP', 'NX1.0+(28)', { size: 24 }, (r, end, d) => {
+  const subfield = decodeSubfield(r, end, d);
   checkDestination(subfield);
   return { kind: 'stack_pop', subfield };
 });

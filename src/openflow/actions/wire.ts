@@ -6,6 +6,7 @@
  * trailing `!` marks it deprecated in favour of set_field. C counterpart: enum ofp_raw_action_type.
  */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
+import type { TunTable } from '../../flow/tun-metadata.ts';
 import type { OfpVersion } from '../version.ts';
 import type { OfpAct } from './action.ts';
 
@@ -19,6 +20,8 @@ const LAST_VERSION = 6;
 /** What decoders of actions are given besides the bytes. */
 export interface ActionDecoding {
   readonly version: OfpVersion;
+  /** The tunnel options of the bridge; undefined when they are not known, or any will do. */
+  readonly tun: TunTable | undefined;
   /** Decodes the actions up to `end`, inside of an action of kind `outer` (undefined: no nesting rule). */
   nested(reader: ByteReader, end: number, outer: OfpAct['kind'] | undefined): OfpAct[];
 }

@@ -24,7 +24,7 @@ import { encodeActions } from '../actions/encode.ts';
 import { formatActions } from '../actions/format.ts';
 import { decodeInstructions, encodeInstructions } from '../instructions.ts';
 import type { Protocol } from '../version.ts';
-import type { DecodeContext, FormatContext } from './codec.ts';
+import type { DecodeContext, NameContext } from './codec.ts';
 
 const MAX_TABLES = 255;
 
@@ -69,7 +69,7 @@ export const putMatch10 = (w: ByteWriter, match: Match): void => encodeOf10Match
 export const putNxMatch = (w: ByteWriter, match: Match, cookie: bigint, cookieMask: bigint): number =>
   encodeNxMatch(w, match, cookie, cookieMask);
 
-export const matchText = (match: Match, f: FormatContext, priority: number): string =>
+export const matchText = (match: Match, f: NameContext, priority: number): string =>
   formatMatch(match, priority, { ports: f.portNames, colors: f.colors });
 
 /** A match of packets from that port; of all packets if it is undefined. */
@@ -84,10 +84,10 @@ export function inPortMatch(port: number | undefined): Match {
 // Actions.
 
 export const readActions = (r: ByteReader, length: number, c: DecodeContext): OfpAct[] =>
-  decodeActions(r, length, c.version);
+  decodeActions(r, length, c.version, { tun: c.options.tunTable });
 /** Instructions; in OpenFlow 1.0 actions. */
 export const readInstructions = (r: ByteReader, length: number, c: DecodeContext): OfpAct[] =>
-  decodeInstructions(r, length, c.version);
+  decodeInstructions(r, length, c.version, c.options.tunTable);
 export const putActions = (w: ByteWriter, actions: readonly OfpAct[], version: number): void =>
   encodeActions(w, actions, version);
 export const putInstructions = (w: ByteWriter, actions: readonly OfpAct[], version: number): void =>
@@ -109,8 +109,7 @@ export function checkActionsFor(
   });
 }
 
-export const actionsText = (actions: readonly OfpAct[], f: FormatContext): string =>
-  formatActions(actions, f);
+export const actionsText = (actions: readonly OfpAct[], f: NameContext): string => formatActions(actions, f);
 
 // Packets.
 
