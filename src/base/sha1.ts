@@ -5,15 +5,29 @@
  * which keeps it in machine registers. C counterpart: lib/sha1.c.
  */
 
+const INITIAL_STATE = new Int32Array([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
 const W = new Int32Array(80);
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 
 export class Sha1 {
-  readonly #state = new Int32Array([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
+  readonly #state = new Int32Array(5);
   readonly #tail = new Uint8Array(128);
   #tailLength = 0;
   #length = 0;
+
+  constructor() {
+    this.reset();
+  }
+
+  /** Makes it as new. */
+  reset(): this {
+    this.#state.set(INITIAL_STATE);
+    this.#tailLength = 0;
+    this.#length = 0;
+    return this;
+  }
 
   update(bytes: Uint8Array): this {
     this.#length += bytes.length;
@@ -33,16 +47,23 @@ export class Sha1 {
     return this;
   }
 
-  /** The digest as 40 hexadecimal digits. Ends the use of the object. */
+  /** The digest as 40 hexadecimal digits. After it the object must be `reset`. */
   hex(): string {
     const tail = this.#tail;
     const total = this.#tailLength < 56 ? 64 : 128;
     tail[this.#tailLength] = 0x80;
     tail.fill(0, this.#tailLength + 1, total);
-    new DataView(tail.buffer).setBigUint64(total - 8, BigInt(this.#length) * 8n);
+    // The length in bits; the upper half of it exactly, though it is beyond 32 bits.
+    const high = Math.floor(this.#length / 0x20000000);
+    const low = this.#length << 3;
+    for (let i = 0; i < 4; i++) {
+      tail[total - 8 + i] = high >>> (24 - 8 * i);
+      tail[total - 4 + i] = low >>> (24 - 8 * i);
+    }
     this.#blocks(tail, 0, total);
     let text = '';
-    for (const word of this.#state) text += (word >>> 0).toString(16).padStart(8, '0');
+    for (const word of this.#state)
+      text += HEX[word >>> 24]! + HEX[(word >>> 16) & 255]! + HEX[(word >>> 8) & 255]! + HEX[word & 255]!;
     return text;
   }
 
@@ -102,4 +123,7 @@ export class Sha1 {
   }
 }
 
-export const sha1Hex = (bytes: Uint8Array): string => new Sha1().update(bytes).hex();
+const shared = new Sha1();
+
+/** The SHA-1 of all the bytes at once. */
+export const sha1Hex = (bytes: Uint8Array): string => shared.reset().update(bytes).hex();

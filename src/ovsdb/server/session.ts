@@ -20,6 +20,9 @@ import type { Trigger } from './triggers.ts';
 const log = vlog('ovsdb_jsonrpc_server');
 const encoder = new TextEncoder();
 
+/** Characters to send that may gather during one turn of the loop. */
+const MAX_BATCH = 65536;
+
 const UPDATE_METHODS = { 1: 'update', 2: 'update2', 3: 'update3' } as const;
 
 export type JsonRpcRequest = Extract<JsonRpcMessage, { type: 'request' }>;
@@ -69,6 +72,7 @@ export class Session implements LockHolder {
   /** Called when the session is over for good. */
   onEnd: () => void = () => {};
   #ended = false;
+  #outgoing = '';
 
   /** @param to a connection that a client opened, or the name of one that the server opens and keeps up */
   constructor(server: OvsdbServer, to: Stream | string, settings: SessionSettings) {
@@ -111,6 +115,16 @@ export class Session implements LockHolder {
   }
 
   #sendNow(text: string): void {
+    if (this.#outgoing === '') void Promise.resolve().then(() => this.#write());
+    this.#outgoing += text;
+    if (this.#outgoing.length > MAX_BATCH) this.#write();
+  }
+
+  /** Sends what has gathered: the replies to all the requests that came in one piece are one piece too. */
+  #write(): void {
+    const text = this.#outgoing;
+    if (text === '') return;
+    this.#outgoing = '';
     this.rpc.rpc?.sendBytes(encoder.encode(text));
     if (this.rpc.backlog > 0) this.rpc.rpc?.pause();
   }
@@ -216,6 +230,7 @@ export class Session implements LockHolder {
   }
 
   #forgetAll(): void {
+    this.#outgoing = '';
     for (const key of [...this.triggers.keys()]) this.cancelTrigger(key);
     for (const key of [...this.monitors.keys()]) this.removeMonitor(key, false);
     this.server.locks.unlockAll(this);
