@@ -12,7 +12,7 @@
  * Conjunctive matches: a rule with `conjunctions` matches nothing itself; when for some id a rule of every clause
  * matches, the lookup is repeated with that `conj_id`.
  *
- * Owner of the rules' `nextEqual`; everything else of a rule is its owner's. Not for the packet path: a lookup
+ * Owner of the links between rules; everything else of a rule is its owner's. Not for the packet path: a lookup
  * allocates a little, and costs on the order of a microsecond.
  * C counterpart: lib/classifier.h, whose header explains the ideas at length.
  */
@@ -195,11 +195,13 @@ export class Classifier<R extends ClsRule> {
   }
 
   /**
-   * Visits the rules, in no particular order; the classifier must not change meanwhile.
+   * Visits the rules, by masks in the order in which lookups try them, those of one mask in the order of their
+   * insertion. The classifier must not change meanwhile.
    * @param within only rules whose match is equal to this one or narrower
    * @param version only rules that lookups in this version see
    */
   *rules(within?: MiniMatch, version?: number): IterableIterator<R> {
+    if (this.#disordered) this.#order();
     for (const subtable of this.#subtables) {
       if (within && !subtable.mask.covers(within.mask)) continue;
       for (const rule of subtable.rules()) {

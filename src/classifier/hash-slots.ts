@@ -133,9 +133,4 @@ export class HashSlots<T extends object> {
       if (value !== undefined) this.#place(hashes[i]!, value);
     }
   }
-
-  /** All values, in no particular order. The table must not change meanwhile. */
-  *values(): IterableIterator<T> {
-    for (const value of this.#values) if (value !== undefined) yield value;
-  }
 }

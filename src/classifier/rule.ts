@@ -22,6 +22,9 @@ export class ClsRule {
   removeVersion: number = NEVER;
   /** The next rule with an equal match in the same subtable: of lower priority, or for other versions. */
   nextEqual: ClsRule | undefined = undefined;
+  /** Neighbours in the order in which the rules of a subtable were added. */
+  nextAdded: ClsRule | undefined = undefined;
+  prevAdded: ClsRule | undefined = undefined;
 
   constructor(match: MiniMatch, priority: number) {
     this.match = match;

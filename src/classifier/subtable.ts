@@ -32,6 +32,8 @@ export class Subtable<R extends ClsRule> {
   readonly #heads = new HashSlots<R>();
   /** Number of rules. */
   size = 0;
+  #first: ClsRule | undefined = undefined;
+  #last: ClsRule | undefined = undefined;
   /** At least the highest priority of any rule; exact when {@link stale} is false. */
   maxPriority: number = Number.NEGATIVE_INFINITY;
   /** The rule with the highest priority went. */
@@ -139,6 +141,11 @@ export class Subtable<R extends ClsRule> {
     }
     this.#countPriority(rule.priority);
     this.size++;
+    rule.prevAdded = this.#last;
+    rule.nextAdded = undefined;
+    if (this.#last) this.#last.nextAdded = rule;
+    else this.#first = rule;
+    this.#last = rule;
   }
 
   /** @returns whether the rule was here */
@@ -162,6 +169,7 @@ export class Subtable<R extends ClsRule> {
       before.nextEqual = rule.nextEqual;
     }
     rule.nextEqual = undefined;
+    this.#unlink(rule);
     this.size--;
     this.#uncountPriority(rule.priority);
     return true;
@@ -173,11 +181,19 @@ export class Subtable<R extends ClsRule> {
     return slot < 0 ? undefined : this.#heads.at(slot);
   }
 
-  /** All rules. */
+  #unlink(rule: R): void {
+    const { nextAdded: next, prevAdded: prev } = rule;
+    if (next) next.prevAdded = prev;
+    else this.#last = prev;
+    if (prev) prev.nextAdded = next;
+    else this.#first = next;
+    rule.nextAdded = undefined;
+    rule.prevAdded = undefined;
+  }
+
+  /** All rules, in the order of their insertion. */
   *rules(): IterableIterator<R> {
-    for (const head of this.#heads.values()) {
-      for (let rule: R | undefined = head; rule; rule = rule.nextEqual as R | undefined) yield rule;
-    }
+    for (let rule = this.#first; rule; rule = rule.nextAdded) yield rule as R;
   }
 
   // --- priorities -------------------------------------------------------------------------------------------

@@ -15,8 +15,10 @@ export class Ofport {
   config = 0;
   /** PS bits. */
   state = 0;
-  /** Nothing that watches the port beyond its carrier (CFM, BFD, LACP) says that it cannot send. */
-  mayEnable = true;
+  /** The port can send: it has carrier, and nothing that watches it (CFM, BFD, LACP) says otherwise. New ports cannot. */
+  mayEnable = false;
+  /** What those who watch it say. */
+  isHealthy = true;
 
   constructor(netdev: Netdev, ofpPort: number, createdMs: number) {
     this.netdev = netdev;
@@ -32,6 +34,15 @@ export class Ofport {
     this.config = link.up ? this.config & ~PC.PORT_DOWN : this.config | PC.PORT_DOWN;
     this.state = link.carrier ? this.state & ~PS.LINK_DOWN : this.state | PS.LINK_DOWN;
     this.refreshLive();
+  }
+
+  /** @returns whether `mayEnable` changed */
+  refreshEnabled(): boolean {
+    const enable = this.isHealthy && this.netdev.link().carrier;
+    if (enable === this.mayEnable) return false;
+    this.mayEnable = enable;
+    this.refreshLive();
+    return true;
   }
 
   /** Brings PS.LIVE up to date with the other bits and `mayEnable`. */

@@ -58,6 +58,11 @@ export interface OfprotoProvider {
 
   /** Sends a packet through actions. The actions have been checked. @throws OfpError */
   packetOut(packet: PacketToSend): void;
+  /**
+   * As {@link packetOut} in two steps, with the flow tables as they are in `version`: translates the packet, and
+   * returns what sends it. @throws OfpError
+   */
+  preparePacketOut?(packet: PacketToSend, version: number): () => void;
   /** Goes on with a packet that a controller paused. @throws OfpError NXR_STALE and others */
   resume?(message: Message<'nxt_resume'>): void;
   /** Forgets tracked connections. */

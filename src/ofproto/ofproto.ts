@@ -154,6 +154,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     this.monitors.run();
     for (const port of this.ports.all()) {
       if (port.netdev.changeSeq !== this.#told.get(port)?.changeSeq) this.refreshPort(port);
+      if (port.refreshEnabled()) this.#portChanged(port, port.config, undefined);
     }
     if (this.everySecond.size > 0 && nowMs >= this.#nextSecondMs) {
       this.#nextSecondMs = nowMs + 1000;
@@ -203,6 +204,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     const desc = port.describe();
     this.#told.set(port, { changeSeq: netdev.changeSeq, desc });
     this.connections.sendPortStatus(undefined, OFPPR.ADD, desc);
+    this.wake();
     return port;
   }
 
@@ -219,6 +221,8 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   /** Takes over what changed in a port's device, and tells. */
   refreshPort(port: Ofport): void {
     const oldConfig = port.config;
+    const told = this.#told.get(port);
+    if (told) told.changeSeq = port.netdev.changeSeq;
     port.refresh();
     this.#portChanged(port, oldConfig, undefined);
   }
@@ -227,7 +231,6 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     const told = this.#told.get(port);
     if (!told) return;
     const desc = port.describe();
-    told.changeSeq = port.netdev.changeSeq;
     this.provider.portChanged(port, oldConfig);
     if (sameDescription(told.desc, desc)) return;
     told.desc = desc;
@@ -257,11 +260,11 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     this.#portChanged(port, old, source);
   }
 
-  /** Sets whether the port can send (CFM, BFD, LACP: `mayEnable`) and its spanning tree state (PS.STP_*). */
-  setPortState(port: Ofport, changes: { readonly mayEnable?: boolean; readonly stpState?: number }): void {
-    if (changes.mayEnable !== undefined) port.mayEnable = changes.mayEnable;
+  /** Takes over what watches a port (CFM, BFD, LACP: is it healthy?) and its spanning tree state (PS.STP_*). */
+  setPortState(port: Ofport, changes: { readonly isHealthy?: boolean; readonly stpState?: number }): void {
+    if (changes.isHealthy !== undefined) port.isHealthy = changes.isHealthy;
     if (changes.stpState !== undefined) port.state = (port.state & ~PS.STP_MASK) | changes.stpState;
-    port.refreshLive();
+    port.refreshEnabled();
     this.#portChanged(port, port.config, undefined);
   }
 

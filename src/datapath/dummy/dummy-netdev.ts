@@ -100,7 +100,8 @@ export class DummyNetdev implements Netdev {
   link(): NetdevLink {
     return {
       up: this.#up,
-      carrier: true,
+      // As for C's dummies: nothing is plugged in while the device is down.
+      carrier: this.#up,
       carrierResets: 0,
       speedBps: 0,
       fullDuplex: false,

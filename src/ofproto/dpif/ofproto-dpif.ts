@@ -18,6 +18,7 @@ import { OFPP } from '../../flow/ports.ts';
 import type { OfpAct } from '../../openflow/actions/action.ts';
 import { formatActions } from '../../openflow/actions/format.ts';
 import { actsEqual } from '../../openflow/actions/query.ts';
+import { OfpError } from '../../openflow/errors.ts';
 import {
   FF,
   type FlowMod,
@@ -48,6 +49,7 @@ import { resumePacket } from './resume.ts';
 import type { Samplers } from './samplers.ts';
 import { FLOW_SETTINGS } from './udpif.ts';
 import type { XlateCtx } from './xlate/ctx.ts';
+import { XLATE } from './xlate/errors.ts';
 import { xlateActions } from './xlate/xlate.ts';
 import type { Xvlan } from './xlate/xvlan.ts';
 
@@ -555,27 +557,49 @@ export class OfprotoDpif implements OfprotoProvider {
     return this.backer.meters.stats(meter);
   }
 
-  packetOut({ packet, flow, actions }: PacketToSend): void {
-    this.execute(packet, flow, actions, true);
+  packetOut(packet: PacketToSend): void {
+    this.preparePacketOut(packet, this.tablesVersion)();
+  }
+
+  preparePacketOut({ packet, flow, actions }: PacketToSend, version: number): () => void {
+    return this.#translate(packet, flow, actions, version, true);
   }
 
   /** Sends a packet through a list of actions, e.g. from a controller or a protocol of the switch itself. */
-  execute(packet: Uint8Array, flow: Flow, actions: readonly OfpAct[], inPacketOut = false): void {
+  execute(packet: Uint8Array, flow: Flow, actions: readonly OfpAct[]): void {
+    this.#translate(packet, flow, actions, this.tablesVersion, false)();
+  }
+
+  /** @returns what sends the packet. @throws OfpError when the actions cannot be carried out */
+  #translate(
+    packet: Uint8Array,
+    flow: Flow,
+    actions: readonly OfpAct[],
+    version: number,
+    inPacketOut: boolean,
+  ): () => void {
     const x = xlateActions({
       bridge: this,
       flow,
       inPort: flow[F.IN_PORT]!,
+      version,
       packet,
       actionList: actions,
       stats: { packets: 1, bytes: packet.length, usedMs: this.now(), tcpFlags: flow[F.TCP_FLAGS]! },
       inPacketOut,
     });
+    if (inPacketOut && x.error !== XLATE.OK) {
+      this.backer.recircIds.unrefAll(x.recircs);
+      throw new OfpError('OFPFMFC_UNKNOWN');
+    }
     const key = flow.slice();
     // The datapath's number of the input port, or none.
     key[F.IN_PORT] = this.#ports.get(flow[F.IN_PORT]!)?.odpPort ?? 0xffff_ffff;
-    if (x.actions.length > 0)
-      this.backer.dpif.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
-    this.backer.recircIds.unrefAll(x.recircs);
+    return () => {
+      if (x.actions.length > 0)
+        this.backer.dpif.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
+      this.backer.recircIds.unrefAll(x.recircs);
+    };
   }
 
   /** Sends a frame of the switch's own out of a port. */

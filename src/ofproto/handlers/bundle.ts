@@ -66,13 +66,19 @@ function stepOf(inner: Uint8Array, r: Request): BundleStep {
     }
     case 'packet_out': {
       const packet = preparePacketOut({ ...m, packet: m.packet.slice() }, by);
+      let send = (): void => ofproto.provider.packetOut(packet);
       return {
         bytes,
         isPortMod: false,
-        start: () => ofproto.checkActions(packet.actions),
+        start: () => {
+          ofproto.checkActions(packet.actions);
+          // It goes the way that the messages before it have made.
+          const version = ofproto.flows.version + 1;
+          send = ofproto.provider.preparePacketOut?.(packet, version) ?? send;
+        },
         revert: () => {},
         finish: () => {},
-        execute: () => ofproto.provider.packetOut(packet),
+        execute: () => send(),
       };
     }
     case 'port_mod': {
