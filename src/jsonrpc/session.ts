@@ -4,7 +4,7 @@
  * Incoming echo requests are answered here and probes' replies swallowed, so owners see only their own
  * messages. Owned by one component; `close` releases everything. C counterpart: jsonrpc_session in lib/jsonrpc.c.
  */
-import type { Host, Stream, SystemError } from '../base/host.ts';
+import type { Host, Listener, Stream, SystemError } from '../base/host.ts';
 import { SystemError as SystemErrorValue } from '../base/host.ts';
 import type { Task } from '../base/loop.ts';
 import type { Json } from './json.ts';
@@ -58,7 +58,7 @@ export class JsonRpcSession {
       this.reconnect.quiet = true;
     }
     // A Unix socket's peer cannot vanish without the kernel noticing, so it needs no probes.
-    const local = this.#remotes.every((r) => r.startsWith('unix:'));
+    const local = this.#remotes.every((r) => /^p?unix:/.test(r));
     this.reconnect.setProbeInterval(options.probeIntervalMs ?? (local ? 0 : 5000));
     if (options.accepted) this.#adoptAccepted(options.accepted, now);
     else this.reconnect.enable(now);
@@ -127,22 +127,14 @@ export class JsonRpcSession {
     const remote = this.#remotes[this.#next++ % this.#remotes.length]!;
     this.reconnect.name = remote;
     this.reconnect.connecting(now);
+    if (/^p(tcp|unix|ssl):/.test(remote)) {
+      this.#listen(remote, now);
+      return;
+    }
     try {
       this.#cancelConnect = this.#host.streams.connect(remote, OVSDB_PORT, {
-        connected: (stream) => {
-          this.#cancelConnect = undefined;
-          this.#adopt(stream);
-          this.reconnect.connected(this.#host.loop.now());
-          this.#events.connected();
-          this.#task.wake();
-        },
-        failed: (error) => {
-          this.#cancelConnect = undefined;
-          this.lastError = error.message;
-          this.reconnect.connectFailed(this.#host.loop.now(), error);
-          this.#events.disconnected(error);
-          this.#task.wake();
-        },
+        connected: (stream) => this.#connected(stream),
+        failed: (error) => this.#failed(error),
       });
     } catch (error) {
       if (!(error instanceof SystemErrorValue)) throw error;
@@ -150,6 +142,51 @@ export class JsonRpcSession {
       this.reconnect.connectFailed(now, error);
       this.#events.disconnected(error);
     }
+  }
+
+  /** A passive remote: the peer connects to us. */
+  #listen(remote: string, now: number): void {
+    let listener: Listener | undefined;
+    let cancelled = false;
+    this.reconnect.passive = true;
+    this.reconnect.listening(now);
+    this.#cancelConnect = () => {
+      cancelled = true;
+      listener?.close();
+    };
+    const accept = (stream: Stream): void => {
+      if (cancelled) {
+        stream.close();
+        return;
+      }
+      this.#cancelConnect?.();
+      this.#connected(stream);
+    };
+    this.#host.streams.listen(remote, OVSDB_PORT, accept).then(
+      (opened) => {
+        listener = opened;
+        if (cancelled) opened.close();
+      },
+      (error: SystemError) => {
+        if (!cancelled) this.#failed(error);
+      },
+    );
+  }
+
+  #connected(stream: Stream): void {
+    this.#cancelConnect = undefined;
+    this.#adopt(stream);
+    this.reconnect.connected(this.#host.loop.now());
+    this.#events.connected();
+    this.#task.wake();
+  }
+
+  #failed(error: SystemError): void {
+    this.#cancelConnect = undefined;
+    this.lastError = error.message;
+    this.reconnect.connectFailed(this.#host.loop.now(), error);
+    this.#events.disconnected(error);
+    this.#task.wake();
   }
 
   #adopt(stream: Stream): void {

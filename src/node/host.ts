@@ -51,6 +51,11 @@ class NodeLoopDriver implements LoopDriver {
   }
 }
 
+function hrtimeMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
 /** OVS_RUNDIR and the others, with the defaults of Debian's packages; schemas are those of this installation. */
 export function directories(env: NodeJS.ProcessEnv): Directories {
   const sysconf = env['OVS_SYSCONFDIR'] || '/etc';
@@ -76,7 +81,9 @@ export class NodeHost implements Host {
     const env = process.env;
     this.dirs = directories(env);
     this.streams = new NodeStreams(this.dirs.run, quick);
-    const clock = new Clock({ monotonicMs: () => performance.now(), wallMs: () => Date.now() });
+    // Node loads `performance` when it is first used, which costs 4 ms.
+    const monotonicMs = quick ? hrtimeMs : (): number => performance.now();
+    const clock = new Clock({ monotonicMs, wallMs: () => Date.now() });
     this.loop = new Loop(clock, new NodeLoopDriver());
   }
 }

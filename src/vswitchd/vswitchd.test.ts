@@ -67,7 +67,7 @@ async function world() {
     const root = idl.first('Open_vSwitch') ?? txn.insert('Open_vSwitch');
     change(txn);
     txn.increment(root, 'next_cfg', true);
-    assert.equal(await inVirtualTime(host, txn.commit()), 'success', txn.error);
+    assert.equal(await inVirtualTime(host, txn.commit()), 'success');
     for (let i = 0; idl.first('Open_vSwitch')!.cur_cfg < txn.incrementedValue; i++) {
       assert.ok(i < 100, 'the switch does not follow');
       await pass(host, 10);
