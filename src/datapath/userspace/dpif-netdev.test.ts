@@ -295,6 +295,51 @@ test('recirculated packets are parsed anew and keep their metadata', () => {
   assert.deepEqual(f.sent.slice(1), ['p2 62', 'p3 62', 'p2 62', 'p3 62']);
 });
 
+test('a tracked connection is let through by its state, and translated', () => {
+  const f = new Fixture();
+  const ct = (commit: boolean, address?: Uint8Array): OdpAction => ({
+    kind: 'ct',
+    commit,
+    force: false,
+    zone: 1,
+    mark: undefined,
+    label: undefined,
+    helper: undefined,
+    timeout: undefined,
+    nat: {
+      type: address ? 'src' : undefined,
+      minAddr: address,
+      maxAddr: undefined,
+      minPort: 0,
+      maxPort: 0,
+      persistent: false,
+      hash: false,
+      random: false,
+    },
+  });
+  f.from(1, [ct(true, Uint8Array.of(7, 7, 7, 7)), out(2)]);
+  f.from(2, [ct(false), { kind: 'recirc', recircId: 4 }]);
+  const established = newFlow();
+  established[F.IN_PORT] = 2;
+  established[F.RECIRC_ID] = 4;
+  established[F.CT_STATE] = 0x20 | 0x08 | 0x02 | 0x80;
+  f.put(established, [F.CT_STATE], [out(1)]);
+  f.receive(1, frame());
+  const [outside] = f.frames;
+  assert.equal(hex(outside!.subarray(26, 30)), '07070707');
+  const reply = outside!.slice();
+  reply.set(outside!.subarray(26, 30), 30);
+  reply.set(outside!.subarray(30, 34), 26);
+  reply.set(outside!.subarray(34, 36), 36);
+  reply.set(outside!.subarray(36, 38), 34);
+  f.receive(2, reply, frame({ source: 5 }));
+  assert.deepEqual(f.sent, ['p2 62', 'p1 62']);
+  assert.equal(hex(f.frames[1]!.subarray(30, 34)), '0a000001');
+  assert.ok(sumsAreRight(f.frames[1]!));
+  assert.equal(f.upcalls[0]!.key[F.CT_STATE], 0x21);
+  assert.equal(f.upcalls[0]!.key[F.CT_TP_SRC], 5);
+});
+
 test('recirculation without end is cut', () => {
   const f = new Fixture();
   f.from(1, [{ kind: 'recirc', recircId: 5 }]);

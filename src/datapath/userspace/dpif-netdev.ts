@@ -34,11 +34,23 @@ import type {
   Ufid,
 } from '../dpif-provider.ts';
 import { BATCH_SIZE, type Netdev, type NetdevIo, type PacketArena } from '../netdev-provider.ts';
+import { Conntrack } from './conntrack.ts';
 import { ExactMatchCache } from './exact-match-cache.ts';
-import { Executor, type ExecutorHost, type OutputPort, setMetadata } from './executor.ts';
+import { Executor, type ExecutorHost, type OutputPort } from './executor.ts';
 import { type FlowRecord, FlowTable } from './flow-table.ts';
 import { finish, mix } from './hash.ts';
-import { flowToKey, K, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS, keyToFlow, liveWords } from './key.ts';
+import {
+  flowToKey,
+  K,
+  KEY_CT_TUPLE_END,
+  KEY_PLAIN,
+  KEY_RARE_HEADERS_END,
+  KEY_STRIDE,
+  KEY_WIDE,
+  KEY_WORDS,
+  keyToFlow,
+  liveWords,
+} from './key.ts';
 import { Megaflows } from './megaflows.ts';
 import { MAX_BANDS, MAX_METERS, Meters } from './meters.ts';
 import { finishChecksum } from './offload.ts';
@@ -59,7 +71,6 @@ const DUMP_BATCH = 50;
 const DUMP_SLICE = 1000;
 const MAX_PORTS = 65_535;
 const DEFAULT_EMC_INSERT_INVERSE_PROBABILITY = 100;
-const CT_STATE_TRACKED_INVALID = 0x30;
 
 interface Port extends OutputPort {
   readonly portNo: number;
@@ -92,6 +103,8 @@ export class DpifNetdev implements Dpif {
   readonly #cache = new ExactMatchCache();
   readonly #megaflows = new Megaflows();
   readonly #meters = new Meters();
+  /** The connections of the `ct` action. */
+  readonly conntrack: Conntrack;
   readonly #flows: FlowTable;
   readonly #executor: Executor;
   /** Packets just received, and those that `execute` brings. */
@@ -121,16 +134,15 @@ export class DpifNetdev implements Dpif {
     this.#arena = options.arena;
     this.#loop = options.loop;
     this.#random = options.random;
+    this.conntrack = new Conntrack(options.arena, () => options.random.u32());
     this.#cache.inverseProbability = DEFAULT_EMC_INSERT_INVERSE_PROBABILITY;
     this.#flows = new FlowTable(() => this.#cache.purge((flow) => this.#flows.programs[flow] === undefined));
     const host: ExecutorHost = {
       recirculate: (work) => this.#process(work, -1),
       userspace: (work, i, maxLength, action, program) =>
         this.#userspaceAction(work, i, maxLength, action, program.actions),
-      conntrack: (work, list, base, n) => {
-        for (let k = 0; k < n; k++) setMetadata(work, list[base + k]!, K.CT, CT_STATE_TRACKED_INVALID, -1);
-        return n;
-      },
+      conntrack: (work, list, base, n, action) =>
+        this.conntrack.execute(work, list, base, n, action, this.#now),
       bondPort: () => -1,
       now: () => this.#now,
       random: () => this.#random.u32(),
@@ -384,12 +396,14 @@ export class DpifNetdev implements Dpif {
       for (let k = 0; k < words; k++) keys[ko + k] = 0;
       keys[ko + K.IN_PORT] = inPort;
       words = KEY_PLAIN;
-    } else if (words < KEY_WORDS && keys[ko + K.PACKET_TYPE] === 0) {
+    } else if (keys[ko + K.PACKET_TYPE] === 0) {
       const { u16, i32 } = this.#arena;
       const parsed = parsePlain(u16, i32, batch.offset[i]!, batch.length[i]!, keys, ko);
       if (parsed !== 0) {
         if (parsed === KEY_PLAIN) for (let k = KEY_PLAIN; k < K.DP_HASH; k++) keys[ko + k] = 0;
-        live[i] = liveWords(keys, ko);
+        if (words === KEY_WORDS)
+          for (let k = KEY_CT_TUPLE_END; k < KEY_RARE_HEADERS_END; k++) keys[ko + k] = 0;
+        else live[i] = liveWords(keys, ko);
         return live[i]!;
       }
     }

@@ -10,7 +10,7 @@ import { coverage } from '../../base/coverage.ts';
 import type { OdpAction } from '../../odp/action.ts';
 import type { NetdevIo, PacketArena, PacketBatch } from '../netdev-provider.ts';
 import { finish, mix } from './hash.ts';
-import { K, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS } from './key.ts';
+import { K, KEY_CT_TUPLE_END, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS } from './key.ts';
 import type { Meters } from './meters.ts';
 import {
   decTtl,
@@ -30,7 +30,7 @@ import {
 } from './modify.ts';
 import { finishChecksum, Segmenter } from './offload.ts';
 import { OP, type Program } from './program.ts';
-import { MAX_DEPTH, PacketWork } from './work.ts';
+import { MAX_DEPTH, PacketWork, setMetadata } from './work.ts';
 
 /** A port as the executor sees it. */
 export interface OutputPort {
@@ -51,15 +51,15 @@ export interface ExecutorHost {
     action: Extract<OdpAction, { kind: 'userspace' }>,
     program: Program,
   ): void;
-  /** Tracks the packets' connections; keeps those that go on in front of the list, returns how many. */
+  /** Tracks the packets' connections. */
   conntrack(
     work: PacketWork,
     list: Int32Array,
     base: number,
     n: number,
     action: Extract<OdpAction, { kind: 'ct' }>,
-  ): number;
-  /** The port a bond's member for a hash. */
+  ): void;
+  /** The port of the bond's member for a hash; -1 for none. */
   bondPort(bondId: number, hash: number): number;
   now(): number;
   random(): number;
@@ -248,7 +248,7 @@ export class Executor {
           pc += 2;
           break;
         case OP.CT:
-          n = this.#host.conntrack(work, list, base, n, program.ct[code[pc + 1]!]!);
+          this.#host.conntrack(work, list, base, n, program.ct[code[pc + 1]!]!);
           pc += 2;
           break;
         case OP.CT_CLEAR:
@@ -492,19 +492,14 @@ const NSH_NEXT_PROTOCOL: ReadonlyMap<number, number> = new Map([
   [PACKET_TYPE_NSH, 4],
 ]);
 
-/** Changes a metadata word of a packet's key. */
-export function setMetadata(work: PacketWork, i: number, word: number, value: number, mask: number): void {
-  const at = i * KEY_STRIDE + word;
-  work.keys[at] = (work.keys[at]! & ~mask) | (value & mask);
-  if (word >= work.live[i]!) work.live[i] = word < KEY_WIDE ? KEY_WIDE : KEY_WORDS;
-}
-
 function clearConntrack(work: PacketWork, i: number): void {
   if (work.live[i] === KEY_PLAIN) return;
   const row = i * KEY_STRIDE;
-  work.keys[row + K.CT] = 0;
-  work.keys[row + K.CT_MARK] = 0;
-  for (let k = 0; k < 4; k++) work.keys[row + K.CT_LABEL + k] = 0;
+  const { keys } = work;
+  keys[row + K.CT] = 0;
+  keys[row + K.CT_MARK] = 0;
+  for (let k = 0; k < 4; k++) keys[row + K.CT_LABEL + k] = 0;
+  if (work.live[i] === KEY_WORDS) for (let k = KEY_WIDE; k < KEY_CT_TUPLE_END; k++) keys[row + k] = 0;
 }
 
 /** A hash of the 5-tuple, the same in both directions if `symmetric`. */

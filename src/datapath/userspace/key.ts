@@ -109,6 +109,10 @@ const RUNS: readonly (readonly [flow: number, count: number])[] = [
   [F.TUN_ID, F.TUN_METADATA + 64 - F.TUN_ID],
 ];
 
+/** Where, beyond {@link KEY_WIDE}, conntrack's original tuple ends and the rarer header fields do. */
+export const KEY_CT_TUPLE_END = KEY_WIDE + 13;
+export const KEY_RARE_HEADERS_END = KEY_CT_TUPLE_END + 24;
+
 /** Words of a whole key, and the distance of two keys in an array. */
 export const KEY_WORDS = RUNS.reduce((words, [, count]) => words + count, KEY_WIDE);
 export const KEY_STRIDE = (KEY_WORDS + 15) & ~15;

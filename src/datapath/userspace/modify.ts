@@ -189,7 +189,7 @@ export function setIpv6(
 }
 
 /** Finds the L4 header of an IPv4 or IPv6 packet; -1 when there is none. Also sets `l4Protocol` and `l4End`. */
-function findL4(arena: PacketArena, p: number, end: number): number {
+export function findL4(arena: PacketArena, p: number, end: number): number {
   const { u16, u8 } = arena;
   const ip = networkOffset(u16, p);
   const type = u16[(ip - 2) >> 1];

@@ -211,6 +211,7 @@ class Compiler {
         code.push(OP.METER, action.meterId);
         return;
       case 'ct':
+        if (action.nat) this.#flush();
         code.push(OP.CT, this.ct.push(action) - 1);
         return;
       case 'ct_clear':

@@ -6,7 +6,7 @@
  */
 import { allocateBuffers } from '../arena.ts';
 import { BATCH_SIZE, type PacketArena, PacketBatch } from '../netdev-provider.ts';
-import { KEY_PLAIN, KEY_STRIDE } from './key.ts';
+import { KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS } from './key.ts';
 
 /** Deeper nesting of recirculation and clones than this drops the packets, as the C implementation does. */
 export const MAX_DEPTH = 6;
@@ -85,4 +85,11 @@ function copyBytes(arena: PacketArena, to: number, from: number, length: number)
   const words = (length + 1) >> 1;
   const target = to >> 1;
   for (let i = 0; i < words; i++) u16[target + i] = u16[source + i]!;
+}
+
+/** Changes a metadata word of a packet's key. */
+export function setMetadata(work: PacketWork, i: number, word: number, value: number, mask: number): void {
+  const at = i * KEY_STRIDE + word;
+  work.keys[at] = (work.keys[at]! & ~mask) | (value & mask);
+  if (word >= work.live[i]!) work.live[i] = word < KEY_WIDE ? KEY_WIDE : KEY_WORDS;
 }
