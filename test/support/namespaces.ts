@@ -31,7 +31,7 @@ export class Host {
   run(...command: string[]): SpawnSyncReturns<string> {
     return spawnSync('ip', ['netns', 'exec', this.namespace, ...command], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 15_000,
     });
   }
 

@@ -64,20 +64,22 @@ for (const side of ['ours', 'theirs'] as Side[]) {
       assert.match(d.foreign('ovs-appctl', 'fdb/show', 'br0'), new RegExp(` ${mac} `));
     });
 
-    test('TCP crosses without anyone touching offloads', () => {
-      const server = spawn('ip', ['netns', 'exec', b.namespace, 'iperf3', '-s', '-1'], { stdio: 'ignore' });
-      try {
-        let result = a.run('iperf3', '-J', '-t', '1', '-c', '10.1.1.2');
-        for (let i = 0; i < 20 && result.status !== 0; i++)
-          result = a.run('iperf3', '-J', '-t', '1', '-c', '10.1.1.2');
-        assert.equal(result.status, 0, result.stdout);
-        const { end } = JSON.parse(result.stdout) as { end: { sum_received: { bits_per_second: number } } };
-        if (side === 'ours')
-          assert.ok(end.sum_received.bits_per_second > 100e6, `${end.sum_received.bits_per_second} bit/s`);
-      } finally {
-        server.kill();
-      }
-    });
+    // Debian's release cannot do this: its userspace datapath does not take a veth pair's unfinished checksums.
+    if (side === 'ours')
+      test('TCP crosses without anyone touching offloads', () => {
+        const server = spawn('ip', ['netns', 'exec', b.namespace, 'iperf3', '-s', '-1'], { stdio: 'ignore' });
+        try {
+          let result = a.run('iperf3', '-J', '-t', '1', '-c', '10.1.1.2');
+          for (let i = 0; i < 20 && result.status !== 0; i++)
+            result = a.run('iperf3', '-J', '-t', '1', '-c', '10.1.1.2');
+          assert.equal(result.status, 0, result.stdout);
+          const { end } = JSON.parse(result.stdout) as { end: { sum_received: { bits_per_second: number } } };
+          if (side === 'ours')
+            assert.ok(end.sum_received.bits_per_second > 100e6, `${end.sum_received.bits_per_second} bit/s`);
+        } finally {
+          server.kill();
+        }
+      });
 
     test('a learning controller drives the bridge in fail_mode=secure', async () => {
       d.foreign('ovs-vsctl', 'set-fail-mode', 'br0', 'secure');
@@ -92,9 +94,8 @@ for (const side of ['ours', 'theirs'] as Side[]) {
         await until('the controller listens', () => fs.existsSync(socket));
         d.foreign('ovs-vsctl', 'set-controller', 'br0', `unix:${socket}`);
         await until('the ping crosses', () => a.ping('10.1.1.2', 2) === 2, 20_000);
-        assert.match(
-          d.foreign('ovs-vsctl', '--columns=is_connected', '--bare', 'list', 'controller'),
-          /true/,
+        await until('the database says that it is connected', () =>
+          d.foreign('ovs-vsctl', '--columns=is_connected', '--bare', 'list', 'controller').includes('true'),
         );
         assert.match(d.foreign('ovs-ofctl', 'dump-flows', 'br0'), /icmp.*actions=output:/);
       } finally {
@@ -145,7 +146,7 @@ test('a port whose device does not exist says so, and works by itself once the d
     const probe = new Host('10.1.3.9');
     probe.remove();
     const { status, stderr } = d.try('ovs-vsctl', ['add-port', 'br2', probe.port]);
-    assert.equal(status, 0);
+    assert.equal(status, 65);
     assert.match(stderr, /Error detected while setting up/);
     assert.match(
       d.tool('ovs-vsctl', 'get', 'interface', probe.port, 'error'),
