@@ -186,6 +186,13 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
     return row?._pending?.deleted ? undefined : row;
   }
 
+  /** Values that the replica holds, for reports of memory. */
+  get cellCount(): number {
+    let count = 0;
+    for (const { rows, columns } of this.#replicas.values()) count += rows.size * columns.size;
+    return count;
+  }
+
   /** Opens a transaction; only one can be open. */
   txn(): Txn<S> {
     if (this.#txn) throw new Error('a transaction is open');

@@ -4,6 +4,7 @@
  */
 import type { Host } from '../../base/host.ts';
 import { SystemError } from '../../base/host.ts';
+import type { Timer } from '../../base/loop.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../log.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
@@ -29,6 +30,7 @@ export class ServerProgram {
   readonly #serverDb: ServerDatabase;
   readonly options: ServedOptions;
   #reported: string | undefined;
+  #statusTimer: Timer | undefined;
   /** A reconfiguration is under way; another has been asked for. */
   #reconfiguring = false;
   #again = false;
@@ -62,7 +64,7 @@ export class ServerProgram {
     const status = (): void => {
       this.reconfigure();
       writeRemoteStatus(this.server.databases, configuration.remotes.keys(), this.#remotes);
-      this.host.loop.after(STATUS_INTERVAL_MS, status);
+      this.#statusTimer = this.host.loop.after(STATUS_INTERVAL_MS, status);
     };
     status();
     return opened && reached;
@@ -201,6 +203,7 @@ export class ServerProgram {
 
   /** Closes all databases and connections. */
   stop(): void {
+    this.#statusTimer?.cancel();
     this.#remotes.close();
     for (const served of this.server.databases.values()) served.close();
   }
