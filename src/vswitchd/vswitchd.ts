@@ -108,6 +108,23 @@ export class Vswitchd implements Runnable {
     return Math.min(statistics, wantsStatus ? this.#nextStatusMs : Number.POSITIVE_INFINITY);
   }
 
+  /** What memory is spent on, for `memory/show`. */
+  memoryUsage(): ReadonlyMap<string, number> {
+    const usage = new Map([['idl-cells-Open_vSwitch', this.#idl.cellCount]]);
+    const add = (name: string, n: number): void => void usage.set(name, (usage.get(name) ?? 0) + n);
+    for (const { ofproto, connections } of this.bridges.values()) {
+      if (!ofproto) continue;
+      const { ports, flows } = ofproto.up;
+      add('ports', ports.size);
+      for (const table of flows.tables) add('rules', table.flowCount);
+      const { ofconns, packets } = connections!.memoryUsage();
+      add('ofconns', ofconns);
+      add('packets', packets);
+    }
+    for (const backer of this.#env.backers.all()) add('udpif keys', backer.udpif.ukeys.size);
+    return usage;
+  }
+
   // --- configuration ----------------------------------------------------------------------------------------
 
   #configure(): void {
@@ -123,7 +140,7 @@ export class Vswitchd implements Runnable {
         datapath_types: this.#env.datapathTypes,
         iface_types: this.#env.devices.types(),
         dpdk_initialized: false,
-        dpdk_version: undefined,
+        dpdk_version: 'none',
       });
     }
     this.#wholeStatus = true;
