@@ -61,7 +61,13 @@ async function startDaemon(name: string, ...args: string[]): Promise<void> {
   });
   const ready = async (): Promise<void> => {
     for (let tries = 0; tries < 200; tries++) {
-      if (fs.readdirSync(dir).some((f) => f.startsWith(`${name}.`) && f.endsWith('.ctl'))) return;
+      const files = fs.readdirSync(dir);
+      if (
+        name === 'ovsdb-server'
+          ? files.includes('db.sock')
+          : files.some((f) => f.startsWith(name) && f.endsWith('.ctl'))
+      )
+        return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(`${name} did not start within 10 seconds; its log is ${log}`);

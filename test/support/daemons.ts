@@ -85,7 +85,8 @@ export class Daemons {
     );
     this.#children.set(name, child);
     for (let i = 0; i < 400; i++) {
-      if (fs.existsSync(path.join(this.dir, `${name}.${child.pid}.ctl`))) return;
+      const serves = name === 'ovsdb-server' ? this.socket : path.join(this.dir, `${name}.${child.pid}.ctl`);
+      if (fs.existsSync(serves)) return;
       if (child.exitCode !== null) break;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
