@@ -6,11 +6,12 @@
 
 import type { Random } from '../../base/host.ts';
 import type { Loop } from '../../base/loop.ts';
-import type { Dpif } from '../../datapath/dpif-provider.ts';
+import type { Dpif, DpifOp, DpifResult, Ufid } from '../../datapath/dpif-provider.ts';
 import type { Netdev } from '../../datapath/netdev-provider.ts';
 import { F, type Flow } from '../../flow/layout.ts';
 import { type NameMap, OFPP } from '../../flow/ports.ts';
 import { DatapathMeters } from './datapath-meters.ts';
+import { logOperations } from './dpif-log.ts';
 import { type DatapathFeatures, USERSPACE_FEATURES } from './features.ts';
 import type { OfportDpif } from './ofport.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
@@ -108,6 +109,21 @@ export class Backer {
   /** As dpctl names it, e.g. 'netdev@ovs-netdev'. */
   get fullName(): string {
     return `${this.dpif.type}@${this.dpif.name}`;
+  }
+
+  /** Asks the datapath, and logs what came of it. */
+  operate(ops: readonly DpifOp[], done?: (results: readonly DpifResult[]) => void): void {
+    this.dpif.operate(ops, (results) => {
+      logOperations(this, ops, results);
+      done?.(results);
+    });
+  }
+  /** For the log. */
+  keyOf(ufid: Ufid): Flow | undefined {
+    return this.udpif.ukeys.get(ufid)?.key;
+  }
+  now(): number {
+    return this.loop.now();
   }
 
   /** Adds a device to the datapath. @throws SystemError */

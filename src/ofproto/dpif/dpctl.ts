@@ -9,13 +9,15 @@ import type { Netdev, NetdevStats } from '../../datapath/netdev-provider.ts';
 import type { Flow } from '../../flow/layout.ts';
 import { parseExactFlow } from '../../flow/match/parse.ts';
 import type { NameMap } from '../../flow/ports.ts';
-import { FlowTextError, formatFlags, TCP_FLAG_NAMES } from '../../flow/text.ts';
+import { FlowTextError } from '../../flow/text.ts';
+import { formatOdpActions } from '../../odp/action-format.ts';
+import { parseOdpActions } from '../../odp/action-parse.ts';
 import { formatOdpFlow } from '../../odp/key-format.ts';
 import { type OdpFlowText, parseOdpFlow } from '../../odp/key-parse.ts';
 import { OdpTextError } from '../../odp/scanner.ts';
 import { formatUfid } from '../../odp/ufid.ts';
 import type { Backer, Backers } from './backer.ts';
-import { formatOdpActions, parseOdpActions } from './odp-text.ts';
+import { formatFlowStats } from './flow-stats.ts';
 import { parseUfid, ufidOf } from './ufid.ts';
 
 interface Options {
@@ -56,31 +58,6 @@ function parseOptions(args: readonly string[]): { options: Options; rest: string
   return { options, rest };
 }
 
-/** "packets:N, bytes:N, used:...": how the tools print a flow's counters. */
-export function formatFlowStats(stats: FlowStats, nowMs: number): string {
-  const used = stats.usedMs !== 0 ? `${((nowMs - stats.usedMs) / 1000).toFixed(3)}s` : 'never';
-  const flags = stats.tcpFlags !== 0 ? `, flags:${formatTcpFlags(stats.tcpFlags)}` : '';
-  return `packets:${stats.packets}, bytes:${stats.bytes}, used:${used}${flags}`;
-}
-
-/** One letter a flag, as tcpdump writes them. */
-function formatTcpFlags(flags: number): string {
-  let text = '';
-  for (const [bit, letter] of [
-    [0x001, 'F'],
-    [0x002, 'S'],
-    [0x004, 'R'],
-    [0x008, 'P'],
-    [0x010, '.'],
-    [0x020, 'U'],
-    [0x040, 'E'],
-    [0x080, 'C'],
-    [0x100, 'N'],
-  ] as const)
-    if (flags & bit) text += letter;
-  return flags & 0xe00 ? text + formatFlags(TCP_FLAG_NAMES, flags & 0xe00) : text;
-}
-
 const dpName = (name: string): string => (name.includes('@') ? name : `system@${name}`);
 
 /** Whether an argument names a datapath that exists. */
@@ -106,7 +83,7 @@ function formatFlow(flow: DpifFlow, o: Options, names: NameMap | undefined, nowM
   text += formatOdpFlow(flow.key, flow.mask, { portName: names?.nameOf, verbose: o.verbose });
   text += `, ${formatFlowStats(flow.stats, nowMs)}`;
   if (o.verbose) text += ', dp:ovs';
-  return `${text}, actions:${formatOdpActions(flow.actions, names)}`;
+  return `${text}, actions:${formatOdpActions(flow.actions, names?.nameOf)}`;
 }
 
 /** All flows of a datapath. */
@@ -242,7 +219,7 @@ function operateOne(
   what: string,
 ): FlowStats | undefined {
   let stats: FlowStats | undefined;
-  backer.dpif.operate([op], ([result]) => {
+  backer.operate([op], ([result]) => {
     if (result!.errno !== 0) fail(`${what} (${new SystemError(result!.errno).message})`);
     ({ stats } = result!);
   });
@@ -257,7 +234,7 @@ function putFlow(backers: Backers, args: readonly string[], create: boolean): st
   const { ufid, key, mask } = parseKey(keyText!, names);
   let actions: ReturnType<typeof parseOdpActions>;
   try {
-    actions = parseOdpActions(actionsText!, names);
+    actions = parseOdpActions(actionsText!, names.numberOf);
   } catch (error) {
     if (!(error instanceof OdpTextError)) throw error;
     return fail(`parsing actions (Invalid argument)`);

@@ -1,12 +1,13 @@
 /** dpif/*: the bridges and their datapaths. */
 import { type UnixctlCommands, UnixctlJson } from '../../base/unixctl.ts';
+import { formatOdpActions } from '../../odp/action-format.ts';
 import { formatOdpFlow } from '../../odp/key-format.ts';
 import { formatUfid } from '../../odp/ufid.ts';
 import type { Backer, Backers } from './backer.ts';
-import { dumpAllFlows, formatConfig, formatFlowStats, registerDpctlCommands } from './dpctl.ts';
+import { dumpAllFlows, formatConfig, registerDpctlCommands } from './dpctl.ts';
 import { bridgeArgument, registerFdbCommands } from './fdb-commands.ts';
 import { parseSetFeature, setFeature, showFeatures } from './features.ts';
-import { formatOdpActions } from './odp-text.ts';
+import { formatFlowStats } from './flow-stats.ts';
 import type { OfportDpif } from './ofport.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
 import { registerTraceCommands } from './trace-command.ts';
@@ -76,7 +77,7 @@ async function dumpFlows(backers: Backers, args: readonly string[]): Promise<str
     if ('error' in found || found.bridge !== bridge) continue;
     if (verbose) text += `${formatUfid(f.ufid)} `;
     text += `${formatOdpFlow(f.key, f.mask, { portName: portNames?.nameOf, verbose })}, ${formatFlowStats(f.stats, now)}`;
-    text += `, actions:${formatOdpActions(f.actions, portNames)}\n`;
+    text += `, actions:${formatOdpActions(f.actions, portNames?.nameOf)}\n`;
   }
   return text;
 }

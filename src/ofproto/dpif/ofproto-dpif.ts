@@ -597,7 +597,7 @@ export class OfprotoDpif implements OfprotoProvider {
     key[F.IN_PORT] = this.#ports.get(flow[F.IN_PORT]!)?.odpPort ?? 0xffff_ffff;
     return () => {
       if (x.actions.length > 0)
-        this.backer.dpif.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
+        this.backer.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
       this.backer.recircIds.unrefAll(x.recircs);
     };
   }

@@ -47,6 +47,6 @@ export function resumePacket(bridge: OfprotoDpif, message: Message<'nxt_resume'>
   const key = flow.slice();
   key[F.IN_PORT] = continuation.odpPort ?? 0xffff_ffff;
   if (x.actions.length > 0)
-    bridge.backer.dpif.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
+    bridge.backer.operate([{ kind: 'execute', packet, key, actions: x.actions, mtu: 0 }]);
   bridge.backer.recircIds.unrefAll(x.recircs);
 }

@@ -178,7 +178,7 @@ export class Revalidator {
       this.#visit(next.value, start, ops, targets);
     }
     if (ops.length > 0) {
-      udpif.dpif.operate(ops, (results) => {
+      udpif.backer.operate(ops, (results) => {
         results.forEach((r, i) => {
           const ukey = targets[i]!;
           if (ops[i]!.kind === 'flow_del' || r.errno !== 0) udpif.dropUkey(ukey, r.stats);

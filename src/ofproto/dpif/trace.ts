@@ -6,8 +6,8 @@ import { F, type Flow } from '../../flow/layout.ts';
 import { formatFlow, formatMatch } from '../../flow/match/format.ts';
 import { CT_STATE_NAMES, formatFlags, formatIpv4, formatIpv6Words } from '../../flow/text.ts';
 import type { OdpAction } from '../../odp/action.ts';
+import { formatOdpActions } from '../../odp/action-format.ts';
 import type { Act, OfpAct } from '../../openflow/actions/action.ts';
-import { formatOdpActions } from './odp-text.ts';
 import type { OfprotoDpif } from './ofproto-dpif.ts';
 import type { RecircNode } from './xlate/ctx.ts';
 import { XLATE, xlateStrerror } from './xlate/errors.ts';
@@ -80,7 +80,7 @@ function traceOne(r: TraceRequest, flow: Flow, packet: Uint8Array | undefined, q
   text += `\nFinal flow: ${unchanged ? 'unchanged' : formatFlow(x.flow, format)}\n`;
   const masked = flow.map((word, i) => word & x.wc[i]!);
   text += `Megaflow: ${formatMatch({ flow: masked, mask: x.wc }, undefined, format)}\n`;
-  text += `Datapath actions: ${formatOdpActions(x.actions, names ? bridge.backer.portNames() : undefined)}`;
+  text += `Datapath actions: ${formatOdpActions(x.actions, names ? bridge.backer.portNames().nameOf : undefined)}`;
   if (x.error !== XLATE.OK) text += `\nTranslation failed (${xlateStrerror(x.error)}), packet is dropped.\n`;
   else {
     const reasons = explainSlowPath(x.slow);
@@ -109,7 +109,7 @@ function executeExceptOutputs(
   if (actions.length === 0) return;
   const key = flow.slice();
   key[F.IN_PORT] = bridge.portByOfp(flow[F.IN_PORT]!)?.odpPort ?? 0xffff_ffff;
-  bridge.backer.dpif.operate([{ kind: 'execute', packet: packet.slice(), key, actions, mtu: 0 }]);
+  bridge.backer.operate([{ kind: 'execute', packet: packet.slice(), key, actions, mtu: 0 }]);
 }
 
 function describeRecirculation(node: RecircNode, ctStates: number[]): string {

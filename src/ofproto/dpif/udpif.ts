@@ -89,7 +89,7 @@ export class Udpif {
   /** Deletes all flows, crediting their statistics. */
   purge(): void {
     const all = [...this.ukeys.values()];
-    this.dpif.operate(
+    this.backer.operate(
       all.map((u) => ({ kind: 'flow_del' as const, ufid: u.ufid })),
       (results) => {
         all.forEach((ukey, i) => {

@@ -51,7 +51,7 @@ export function handleUpcalls(udpif: Udpif, upcalls: readonly DpifUpcall[]): voi
   };
   for (const upcall of upcalls) handleUpcall(udpif, upcall, add);
   if (ops.length === 0) return;
-  udpif.dpif.operate(ops, (results) => {
+  udpif.backer.operate(ops, (results) => {
     results.forEach((result, i) => {
       const ukey = ukeys[i];
       if (ukey && result.errno !== 0) udpif.dropUkey(ukey, undefined);
