@@ -462,8 +462,19 @@ function finish(p: KeyParser): void {
       mask[F.PACKET_TYPE] = U32;
     } else if (p.hasEth) mask[F.PACKET_TYPE] = U32;
   }
-  if (!p.hasEthertype && key[F.PACKET_TYPE] === 0) {
+  if (!p.hasEthertype && isVlanCutOff(key)) {
+    // The type that the frame ends with.
+    const tpid = key[F.VLAN_TCI0] === 0 ? F.VLAN_TPID0 : F.VLAN_TPID1;
+    key[F.DL_TYPE] = key[tpid]!;
+    mask[F.DL_TYPE] = mask[tpid]!;
+    key[tpid] = 0;
+    mask[tpid] = 0;
+  } else if (!p.hasEthertype && key[F.PACKET_TYPE] === 0) {
     key[F.DL_TYPE] = FLOW_DL_TYPE_NONE;
     if (p.hasEth) mask[F.DL_TYPE] = 0xffff;
   }
 }
+
+/** Whether the innermost tag has no control information: the frame ended within it. */
+const isVlanCutOff = (key: Flow): boolean =>
+  (key[F.VLAN_TPID0] !== 0 && key[F.VLAN_TCI0] === 0) || (key[F.VLAN_TPID1] !== 0 && key[F.VLAN_TCI1] === 0);

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { isIPv6 } from 'node:net';
+import test from 'node:test';
+import fc from 'fast-check';
+import { KeyValueScanner } from './key-value.ts';
+import {
+  formatFlagsMasked,
+  formatIpv4Masked,
+  formatIpv6,
+  formatIpv6Masked,
+  formatMac,
+  parseIpv4Masked,
+  parseIpv6,
+  parseIpv6Masked,
+  parseMac,
+  scanFlags,
+  scanInt,
+  TCP_FLAG_NAMES,
+} from './text.ts';
+
+const u128 = fc.bigInt(0n, 2n ** 128n - 1n);
+
+test('IPv6 addresses are written as inet_ntop does, and read back', () => {
+  const cases: [bigint, string][] = [
+    [0n, '::'],
+    [1n, '::1'],
+    [0x1_0000n, '::0.1.0.0'],
+    [0xffff_0102_0304n, '::ffff:1.2.3.4'],
+    [0xfe80n << 112n, 'fe80::'],
+    [(0x2001n << 112n) | (1n << 64n) | 1n, '2001:0:0:1::1'],
+    [(1n << 112n) | (2n << 80n), '1:0:2::'],
+  ];
+  for (const [value, text] of cases) {
+    assert.equal(formatIpv6(value), text);
+    assert.equal(parseIpv6(text), value);
+  }
+  fc.assert(
+    fc.property(u128, (value) => {
+      const text = formatIpv6(value);
+      assert.ok(isIPv6(text));
+      assert.equal(parseIpv6(text), value);
+    }),
+  );
+});
+
+test('text that is no IPv6 address is none', () => {
+  for (const text of [
+    '',
+    ':',
+    ':::',
+    '1::2::3',
+    '1:2:3:4:5:6:7',
+    '1:2:3:4:5:6:7:8:9',
+    '12345::',
+    '::1.2.3',
+    '::1.2.3.256',
+    'x',
+  ]) {
+    assert.equal(parseIpv6(text), undefined, text);
+  }
+});
+
+test('masks are prefix lengths where they can be', () => {
+  fc.assert(
+    fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), u128, u128, (ip, mask, ip6, mask6) => {
+      const v4 = parseIpv4Masked(formatIpv4Masked(ip, mask));
+      assert.deepEqual([v4.value, v4.mask], [ip, mask]);
+      const v6 = parseIpv6Masked(formatIpv6Masked(ip6, mask6));
+      assert.deepEqual([v6.value, v6.mask], [ip6, mask6]);
+    }),
+  );
+  assert.equal(formatIpv4Masked(0x0a000000, 0xff000000), '10.0.0.0/8');
+  assert.equal(formatIpv4Masked(0x0a000001, 0xff0000ff), '10.0.0.1/255.0.0.255');
+});
+
+test('MAC addresses', () => {
+  assert.equal(formatMac(0x0001, 0x02030405), '00:01:02:03:04:05');
+  assert.equal(parseMac('0:1:2:3:4:5'), 0x000102030405n);
+  assert.equal(parseMac('0:1:2:3:4'), undefined);
+});
+
+test('integers are decimal, octal or hexadecimal, and must fit', () => {
+  assert.deepEqual(scanInt('010x', 2), { value: 8n, tail: 'x', error: undefined });
+  assert.equal(scanInt('0xffff', 2).value, 0xffffn);
+  assert.equal(scanInt('0x10000', 2).error, 'range');
+  assert.equal(scanInt('-1', 8).value, 0xffff_ffff_ffff_ffffn);
+  assert.equal(scanInt('-1', 4).error, 'range');
+  assert.equal(scanInt('x', 4).error, 'syntax');
+});
+
+test('flags under a mask are read as they are written', () => {
+  fc.assert(
+    fc.property(fc.nat(0xfff), fc.integer({ min: 1, max: 0xffe }), (flags, mask) => {
+      const text = formatFlagsMasked(TCP_FLAG_NAMES, flags & mask, mask, 0xfff);
+      const scanned = scanFlags(text, TCP_FLAG_NAMES, 'TCP', 0xfff);
+      assert.deepEqual([scanned.flags, scanned.mask, scanned.length], [flags & mask, mask, text.length]);
+    }),
+  );
+});
+
+test('pairs of flow text end where they end', () => {
+  const pairs = (text: string): string[] => {
+    const out: string[] = [];
+    for (const scanner = new KeyValueScanner(text); scanner.next(); )
+      out.push(`${scanner.key}=${scanner.value}`);
+    return out;
+  };
+  assert.deepEqual(pairs(' a=1, b:2  c(d=(e),f),g'), ['a=1', 'b=2', 'c=d=(e),f', 'g=']);
+  assert.deepEqual(pairs('set_field:(x)->y,z'), ['set_field=(x)->y', 'z=']);
+  assert.deepEqual(pairs('a(x)->y,b'), ['a=x)->y', 'b=']);
+  assert.deepEqual(pairs('a(unclosed'), ['a=unclosed']);
+});
