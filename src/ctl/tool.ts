@@ -12,6 +12,7 @@ export interface ToolIo {
   /** Standard output and error; written at once, in order. */
   out(text: string): void;
   err(text: string): void;
+  outBytes(bytes: Uint8Array): void;
   readStdin(): Uint8Array;
   /** Starts logging to a file; undefined or '' chooses the default one. @throws ToolError */
   openLog?(file: string | undefined): void;

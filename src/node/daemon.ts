@@ -54,8 +54,8 @@ export interface Daemon<Id extends string> {
   usage(program: string, host: NodeHost): string;
   /** Further lines of `--version`. */
   readonly versionLines?: string;
-  /** Goes on writing to standard output and error after it has detached. */
-  readonly keepsOutput?: boolean;
+  /** Goes on writing to standard output and error, or to standard error only, after it has detached. */
+  readonly keepsOutput?: boolean | 'errors';
   /** Sets up everything; when it resolves the daemon serves, and `--detach` returns to the shell. */
   start(context: DaemonContext<Id>): Promise<void>;
 }
@@ -249,15 +249,16 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
   }
   if (process.env[ROLE] !== undefined) {
     if (!settings.noChdir) process.chdir('/');
-    if (!daemon.keepsOutput) detachStandardStreams();
+    if (daemon.keepsOutput !== true)
+      detachStandardStreams(daemon.keepsOutput === 'errors' ? [0, 1] : [0, 1, 2]);
     sink.closeConsole();
     forwardReady();
   }
 }
 
 /** The starter may wait for the end of its pipes: let go of them. */
-function detachStandardStreams(): void {
-  for (const fd of [0, 1, 2]) {
+function detachStandardStreams(descriptors: readonly number[]): void {
+  for (const fd of descriptors) {
     fs.closeSync(fd);
     fs.openSync('/dev/null', 'r+');
   }

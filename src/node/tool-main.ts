@@ -11,9 +11,8 @@ import { type Tool, ToolError, type ToolIo } from '../ctl/tool.ts';
 import { NodeHost } from './host.ts';
 import { installLogSink } from './log-sink.ts';
 
-/** Writes all of `text`, waiting where a pipe is full. A reader that went away ends the process quietly. */
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+/** Writes all of `bytes`, waiting where a pipe is full. A reader that went away ends the process quietly. */
+function writeAll(fd: number, bytes: Uint8Array): void {
   for (let n = 0; n < bytes.length; ) {
     try {
       n += fs.writeSync(fd, bytes, n);
@@ -35,8 +34,9 @@ export function processIo(program: string): ToolIo {
     host: new NodeHost({ quick: true }),
     program,
     env: process.env,
-    out: (text) => writeAll(1, text),
-    err: (text) => writeAll(2, text),
+    out: (text) => writeAll(1, Buffer.from(text)),
+    err: (text) => writeAll(2, Buffer.from(text)),
+    outBytes: (bytes) => writeAll(1, bytes),
     die: (signal) => {
       process.kill(process.pid, `SIG${signal}`);
       return process.exit(142);

@@ -85,6 +85,9 @@ export interface FormatContext {
   readonly nested: (bytes: Uint8Array) => string;
 }
 
+/** What printing of matches and actions is given. */
+export type NameContext = Pick<FormatContext, 'portNames' | 'tableNames' | 'colors'>;
+
 /** One message: its bytes and its text. */
 export interface Codec<K extends OfpKind> {
   /** @throws OfpError, MatchError, TruncatedError (which becomes OFPBRC_BAD_LEN) */

@@ -18,7 +18,7 @@ import {
   readMatch11,
   readNxMatch,
 } from './body.ts';
-import type { Codec, DecodeContext, EncodeContext, FormatContext } from './codec.ts';
+import type { Codec, DecodeContext, EncodeContext, FormatContext, NameContext } from './codec.ts';
 import { decodeFlowFlags, encodeFlowFlags, flowFlagsText, putOxs, readOxs } from './flow-flags.ts';
 import { DEFAULT_PRIORITY, OFPG_ANY } from './flow-mod.ts';
 import { type FlowStats, type FlowStatsRequest, UNKNOWN_COUNT, UNKNOWN_DURATION } from './message.ts';
@@ -332,7 +332,7 @@ function encodeFlow(w: ByteWriter, s: FlowStats, c: EncodeContext): void {
 const count = (n: bigint): string => (n === UNKNOWN_COUNT ? '?' : String(n));
 
 /** One flow as `dump-flows` prints it. */
-export function flowStatsText(s: FlowStats, f: FormatContext, showStats: boolean): string {
+export function flowStatsText(s: FlowStats, f: NameContext, showStats: boolean): string {
   const { param, special, actions, end } = f.colors;
   const item = (name: string, value: string | number): string => `${param}${name}=${end}${value}, `;
   let t = '';

@@ -1,0 +1,469 @@
+/**
+ * What the commands of ovs-ofctl share: how they find a switch, learn its names, agree on a flow format, and print
+ * what it answers.
+ */
+
+import { SystemError } from '../../base/host.ts';
+import { ParseError } from '../../base/parse.ts';
+import { vlog } from '../../base/vlog.ts';
+import type { NameMap } from '../../flow/ports.ts';
+import { parsePort } from '../../flow/ports.ts';
+import { OfpError } from '../../openflow/errors.ts';
+import { tryDecodeMessage } from '../../openflow/messages/decode.ts';
+import { formatBytes } from '../../openflow/messages/format.ts';
+import type { Message, OfpBody, OfpKind } from '../../openflow/messages/message.ts';
+import type { EncodeOptions, FormatOptions } from '../../openflow/messages/options.ts';
+import { identify, isMultipart, isMultipartRequest, multipartFlags } from '../../openflow/messages/raw.ts';
+import type { Parsed, ParseOptions } from '../../openflow/parse/common.ts';
+import {
+  P,
+  type Protocol,
+  type Protocols,
+  protocolBase,
+  protocolsToString,
+  protocolVersion,
+  setProtocolBase,
+  setProtocolTid,
+} from '../../openflow/version.ts';
+import { ToolError, type ToolIo } from '../tool.ts';
+import { Connection, ConnectionError, Xids } from './connection.ts';
+import { Names, NoNames } from './names.ts';
+import type { Service } from './service.ts';
+import type { Settings } from './settings.ts';
+import { fetchPorts, fetchTableNames } from './switch-names.ts';
+
+const log = vlog('ofctl');
+
+/** Errors of connecting that an attempt meets at once, before anything could be waited for. */
+const IMMEDIATE = new Set([
+  'ENOENT',
+  'ECONNREFUSED',
+  'EACCES',
+  'EAFNOSUPPORT',
+  'ENOTSOCK',
+  'ENOTDIR',
+  'EPROTOTYPE',
+]);
+
+/** Flow formats in the order in which dumps try them: the most expressive first. */
+const DUMP_PROTOCOLS: readonly Protocol[] = [
+  P.OF15_OXM,
+  P.OF14_OXM,
+  P.OF13_OXM,
+  P.OF12_OXM,
+  P.OF11_STD,
+  P.OF10_NXM,
+  P.OF10_STD,
+];
+
+/** Ends the tool with a status; what there is to say has been printed. */
+export class Exit extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super(`exit status ${status}`);
+    this.status = status;
+  }
+}
+
+/** Names the two kinds that the C tool fetches: on a connection of its own each, with one request. */
+const MESSAGES_FOR_NAMES = 2;
+
+export interface OutputNames {
+  readonly portNames?: NameMap;
+  readonly tableNames?: NameMap;
+}
+
+export class Ofctl {
+  readonly io: ToolIo;
+  readonly settings: Settings;
+  readonly service: Service | undefined;
+  readonly xids = new Xids();
+  readonly #ports = new Map<string, Names>();
+  readonly #tables = new Map<string, Names>();
+  /** Switches whose names have been counted as fetched. */
+  readonly #counted = new Set<string>();
+
+  constructor(io: ToolIo, settings: Settings, service: Service | undefined) {
+    this.io = io;
+    this.settings = settings;
+    this.service = service;
+  }
+
+  print(line: string): void {
+    this.io.out(`${line}\n`);
+  }
+
+  /** Connects to a bridge by its name, or to a connection target. @throws ToolError */
+  async connect(name: string, target: 'mgmt' | 'snoop' = 'mgmt'): Promise<Connection> {
+    const { streams, dirs } = this.io.host;
+    const open = (to: string): Promise<Connection> =>
+      Connection.open(streams, to, this.settings.versions, this.xids, target === 'snoop');
+    const connection = await (name.includes(':')
+      ? this.#connectTarget(name, open)
+      : this.#connectBridge(
+          name,
+          [
+            name,
+            `${dirs.run}/${name}.${target}`,
+            `${dirs.run}/${name.slice(name.indexOf('@') + 1)}.${target}`,
+          ],
+          open,
+        ));
+    log.dbg(() => `connecting to ${connection.name}`);
+    return connection;
+  }
+
+  async #connectTarget(name: string, open: (to: string) => Promise<Connection>): Promise<Connection> {
+    try {
+      return await open(name);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      throw new ToolError(
+        IMMEDIATE.has(error.code)
+          ? `connecting to ${name} (${error.message})`
+          : `${name}: failed to connect to socket (${error.message})`,
+      );
+    }
+  }
+
+  async #connectBridge(
+    name: string,
+    sockets: readonly string[],
+    open: (to: string) => Promise<Connection>,
+  ): Promise<Connection> {
+    for (const socket of sockets) {
+      const { xids } = this;
+      try {
+        return await open(`unix:${socket}`);
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        if (error.code === 'ENOENT') {
+          // Nothing was said: the hello's number is free again.
+          xids.skip(-1);
+          continue;
+        }
+        throw new ToolError(
+          IMMEDIATE.has(error.code)
+            ? `${socket}: failed to open socket (${error.message})`
+            : `${name}: failed to connect to socket (${error.message})`,
+        );
+      }
+    }
+    throw new ToolError(`${name} is not a bridge or a socket`);
+  }
+
+  get showsNames(): boolean {
+    return this.settings.names ?? this.io.isTty;
+  }
+
+  /** Names of ports of a switch, fetched once. */
+  async ports(name: string): Promise<Names> {
+    return await this.#fetch(this.#ports, name, async (names) => {
+      const connection = await this.connect(name);
+      for (const port of await fetchPorts(this, connection)) names.add(port.portNo, port.name);
+      connection.close();
+    });
+  }
+
+  /** Names of tables of a switch, fetched once. */
+  async tables(name: string): Promise<Names> {
+    return await this.#fetch(this.#tables, name, async (names) => {
+      const connection = await this.connect(name);
+      await fetchTableNames(this, connection, names);
+      connection.close();
+    });
+  }
+
+  async #fetch(
+    cache: Map<string, Names>,
+    name: string,
+    fill: (names: Names) => Promise<void>,
+  ): Promise<Names> {
+    let names = cache.get(name);
+    if (!names) {
+      names = new Names();
+      cache.set(name, names);
+      await fill(names);
+    }
+    return names;
+  }
+
+  /** Names to print for a switch: none unless they are wanted. */
+  async outputNames(name: string): Promise<OutputNames> {
+    if (!this.showsNames) return {};
+    return { portNames: await this.ports(name), tableNames: await this.tables(name) };
+  }
+
+  /**
+   * Parses text that may contain names of the switch's ports and tables. They are fetched only if the text asks for
+   * one: most texts do not, and it costs two connections.
+   * @throws ToolError with the parser's message
+   */
+  async parse<T>(name: string, parser: (options: ParseOptions) => T): Promise<T> {
+    if (this.settings.names === false) return this.parseAlone(parser);
+    if (!this.#ports.has(name) || !this.#tables.has(name)) {
+      const none = new NoNames();
+      let value: T | undefined;
+      let failure: unknown;
+      try {
+        value = this.parseAlone(() => parser({ portNames: none, tableNames: none }));
+      } catch (error) {
+        failure = error;
+      }
+      if (!none.asked) {
+        this.#countNames(name);
+        if (failure === undefined) return value as T;
+        // A switch that is not there is the more interesting problem.
+        (await this.connect(name)).close();
+        throw failure;
+      }
+    }
+    const names = { portNames: await this.ports(name), tableNames: await this.tables(name) };
+    return this.parseAlone(() => parser(names));
+  }
+
+  /** Runs a parser without a switch. @throws ToolError with the parser's message */
+  parseAlone<T>(parser: (options: ParseOptions) => T): T {
+    try {
+      return parser({});
+    } catch (error) {
+      throw error instanceof ParseError ? new ToolError(error.message) : error;
+    }
+  }
+
+  #countNames(name: string): void {
+    if (this.#counted.has(name)) return;
+    this.#counted.add(name);
+    if (!this.#ports.has(name)) this.xids.skip(MESSAGES_FOR_NAMES);
+    if (!this.#tables.has(name)) this.xids.skip(MESSAGES_FOR_NAMES);
+  }
+
+  /** A port by its number or name. @throws ToolError */
+  async portNumber(name: string, text: string): Promise<number> {
+    const port =
+      parsePort(text) ?? parsePort(text, this.settings.names === false ? undefined : await this.ports(name));
+    if (port === undefined) throw new ToolError(`${name}: unknown port \`${text}'`);
+    return port;
+  }
+
+  /** Text of a message; `more` is added to the verbosity that the user asked for. */
+  format(bytes: Uint8Array, more: number, names: OutputNames = {}): string {
+    const { verbosity, colors } = this.settings;
+    return formatBytes(bytes, { verbosity: verbosity + more, colors, ...names } satisfies FormatOptions);
+  }
+
+  /** Runs a conversation; an end of the connection ends the tool. */
+  async talking<T>(connection: Connection, run: () => Promise<T>): Promise<T> {
+    return await this.#guard(`talking to ${connection.name}`, run);
+  }
+
+  async #guard<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof ConnectionError) throw new ToolError(`${what} (${error.message})`);
+      throw error;
+    }
+  }
+
+  /** Sends a request and prints what answers it. */
+  async dump(connection: Connection, body: OfpBody, options: EncodeOptions = {}): Promise<void> {
+    await this.dumpBytes(connection, connection.encode(body, options));
+  }
+
+  async dumpBytes(connection: Connection, parts: readonly Uint8Array[]): Promise<void> {
+    const first = parts[0]!;
+    if (!isMultipartRequest(first)) {
+      const reply = await this.talking(connection, async () =>
+        connection.receiveReply(connection.sendBytes(parts)),
+      );
+      this.io.out(this.format(reply, 1, await this.outputNames(connection.name)));
+      return;
+    }
+    const expected = identify(first).kind.replace('request', 'reply');
+    for await (const reply of this.replies(connection, parts)) {
+      const text = this.format(reply, 1, await this.outputNames(connection.name));
+      this.io.out(text);
+      const kind = kindOf(reply);
+      if (kind !== 'error' && kind !== expected) throw new ToolError(`received bad reply: ${text}`);
+    }
+  }
+
+  /** Sends a multipart request; yields its replies up to the last or an error. */
+  async *replies(connection: Connection, parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+    const xid = await this.#guard('failed to send packet to switch', async () => connection.sendBytes(parts));
+    for (;;) {
+      const reply = await this.#guard('OpenFlow packet receive failed', () => connection.receiveReply(xid));
+      yield reply;
+      if (!isMultipart(reply) || !(multipartFlags(reply) & 1)) return;
+    }
+  }
+
+  /** All replies to a multipart request, decoded; each must be of that kind. @throws ToolError */
+  async collect<K extends OfpKind>(
+    connection: Connection,
+    body: OfpBody,
+    kind: K,
+    options: EncodeOptions = {},
+  ): Promise<Message<K>[]> {
+    const all: Message<K>[] = [];
+    for await (const reply of this.replies(connection, connection.encode(body, options))) {
+      const { message, error } = tryDecodeMessage(reply, { loose: true });
+      if (error || message?.kind !== kind)
+        throw new ToolError(`received bad reply: ${this.format(reply, 1)}`);
+      all.push(message as Message<K>);
+    }
+    return all;
+  }
+
+  /** Sends a request that is answered only if it fails; then prints the answer and ends the tool. */
+  async confirm(connection: Connection, body: OfpBody, options: EncodeOptions = {}): Promise<void> {
+    await this.#refusal(connection, () => connection.confirm(body, options));
+  }
+
+  /** The same for many. */
+  async confirmAll(connection: Connection, requests: Iterable<Uint8Array[]>): Promise<void> {
+    await this.#refusal(connection, () => connection.confirmAll(requests));
+  }
+
+  async #refusal(connection: Connection, run: () => Promise<Uint8Array | undefined>): Promise<void> {
+    const reply = await this.talking(connection, run);
+    if (!reply) return;
+    this.io.err(this.format(reply, 2, await this.outputNames(connection.name)));
+    throw new Exit(1);
+  }
+
+  /** Carries out requests in a bundle; prints which of them failed. @throws ToolError */
+  async bundle(connection: Connection, requests: readonly Uint8Array[]): Promise<void> {
+    const { errors, failure } = await this.talking(connection, () => connection.bundle(requests));
+    if (errors.length > 0) await this.#printBundleErrors(connection, errors, requests);
+    if (failure !== undefined) throw new ToolError(`talking to ${connection.name} (${failure})`);
+  }
+
+  async #printBundleErrors(
+    connection: Connection,
+    errors: readonly Uint8Array[],
+    requests: readonly Uint8Array[],
+  ): Promise<void> {
+    const names = await this.outputNames(connection.name);
+    const sameXid = (a: Uint8Array, b: Uint8Array): boolean => [4, 5, 6, 7].every((i) => a[i] === b[i]);
+    for (const error of errors) {
+      const { message } = tryDecodeMessage(error);
+      if (message?.kind !== 'error') {
+        this.io.err('***decode error***');
+        continue;
+      }
+      const failed = requests.find((request) => sameXid(request, error)) ?? message.payload;
+      this.io.err(`Error ${message.error} for: ${this.format(failed, 1, names)}`);
+    }
+  }
+
+  /** Asks the switch to speak another flow format of the same version. @returns whether it does */
+  async trySetProtocol(connection: Connection, want: Protocol): Promise<boolean> {
+    if (protocolVersion(connection.protocol) !== protocolVersion(want)) return false;
+    while (connection.protocol !== want) {
+      const { step, next } = protocolStep(connection.protocol, want);
+      const refusal = await this.talking(connection, () => connection.confirm(step));
+      if (refusal) {
+        log.dbg(
+          () =>
+            `${connection.name}: failed to set protocol, switch replied: ${formatBytes(refusal, { verbosity: 2 })}`,
+        );
+        return false;
+      }
+      connection.protocol = next;
+    }
+    return true;
+  }
+
+  #noCommonFormat(usable: Protocols): ToolError {
+    return new ToolError(
+      `none of the usable flow formats (${protocolsToString(usable)}) is among the allowed flow formats ` +
+        `(${protocolsToString(this.settings.protocols)})`,
+    );
+  }
+
+  /** Settles on a format for a flow dump. @throws ToolError */
+  async setDumpProtocol(connection: Connection, usable: Protocols): Promise<Protocol> {
+    const allowed = usable & this.settings.protocols;
+    for (const protocol of DUMP_PROTOCOLS) {
+      if (protocol & allowed && (await this.trySetProtocol(connection, protocol))) return protocol;
+    }
+    if (allowed === 0) throw this.#noCommonFormat(usable);
+    throw new ToolError(
+      `switch does not support any of the usable flow formats (${protocolsToString(usable)})`,
+    );
+  }
+
+  /** Connects, and settles on a format that can say something. @throws ToolError */
+  async connectFor(
+    name: string,
+    usable: Protocols,
+  ): Promise<{ readonly connection: Connection; readonly protocol: Protocol }> {
+    const allowed = usable & this.settings.protocols;
+    if (allowed === 0) throw this.#noCommonFormat(usable);
+    const connection = await this.connect(name);
+    if (allowed & connection.protocol) return { connection, protocol: connection.protocol };
+    for (let protocol: Protocol = 1; protocol <= P.OF15_OXM; protocol <<= 1) {
+      if (
+        protocol & allowed &&
+        protocol !== connection.protocol &&
+        (await this.trySetProtocol(connection, protocol))
+      ) {
+        return { connection, protocol };
+      }
+    }
+    throw new ToolError(
+      `switch does not support any of the usable flow formats (${protocolsToString(usable)})`,
+    );
+  }
+
+  /** Sends one parsed request that is answered only if it fails. */
+  async apply(name: string, { value, protocols }: Parsed<OfpBody>): Promise<void> {
+    const { connection, protocol } = await this.connectFor(name, protocols);
+    await this.confirm(connection, value, { protocol });
+    connection.close();
+  }
+
+  /** The lowest format that is usable and allowed, for commands without a switch. @throws ToolError */
+  chooseProtocol(usable: Protocols): Protocol {
+    const both = usable & this.settings.protocols;
+    if (both === 0) throw new ToolError('no usable protocol');
+    return both & -both;
+  }
+
+  /** A file's text; '-' is standard input. @throws ToolError */
+  readText(file: string): string {
+    return new TextDecoder().decode(this.readBytes(file));
+  }
+
+  readBytes(file: string): Uint8Array {
+    if (file === '-') return this.io.readStdin();
+    try {
+      return this.io.host.storage.read(file);
+    } catch (error) {
+      throw error instanceof SystemError ? new ToolError(`${file}: open (${error.message})`) : error;
+    }
+  }
+}
+
+/** The message that leads from one format of OpenFlow 1.0 towards another, and where it leads. */
+function protocolStep(current: Protocol, want: Protocol): { step: OfpBody; next: Protocol } {
+  const base = protocolBase(want);
+  if (protocolBase(current) !== base) {
+    const format = base & P.OF10_NXM_ANY ? 'nxm' : 'openflow10';
+    return { step: { kind: 'set_flow_format', format }, next: setProtocolBase(current, base) };
+  }
+  const enable = (want & P.TID) !== 0;
+  return { step: { kind: 'flow_mod_table_id', enable }, next: setProtocolTid(current, enable) };
+}
+
+/** Kind of a message; undefined for one that is not understood. */
+export function kindOf(bytes: Uint8Array): OfpKind | undefined {
+  try {
+    return identify(bytes).kind;
+  } catch (error) {
+    if (error instanceof OfpError) return undefined;
+    throw error;
+  }
+}

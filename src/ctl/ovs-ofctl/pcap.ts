@@ -1,0 +1,121 @@
+/** Packet capture files. C counterpart: lib/pcap-file.c. */
+import { SystemError } from '../../base/host.ts';
+import { vlog } from '../../base/vlog.ts';
+import type { Ofctl } from './ofctl.ts';
+
+const log = vlog('pcap');
+
+const MAGIC_MICROSECONDS = 0xa1b2c3d4;
+const MAGIC_NANOSECONDS = 0xa1b23c4d;
+const FILE_HEADER = 24;
+const PACKET_HEADER = 16;
+const LINK_ETHERNET = 1;
+const LINK_LINUX_SLL = 0x71;
+const SLL_HEADER = 16;
+const MAX_PACKET = 0xffff;
+const SNAPLEN = 1518;
+
+export interface CapturedPacket {
+  readonly packet: Uint8Array;
+  readonly wallMs: number;
+}
+
+/** A capture that cannot be read on; the message is what the tools print in parentheses. */
+export class PcapError extends Error {
+  /** While reading the beginning of the file. */
+  readonly isOpening: boolean;
+  constructor(message: string, isOpening: boolean) {
+    super(message);
+    this.isOpening = isOpening;
+  }
+}
+
+const END = 'End of file';
+const protocolError = (): string => new SystemError('EPROTO').message;
+
+/** A Linux "cooked" packet with an Ethernet header in the place of its own. */
+function fromCooked(b: Uint8Array): Uint8Array | undefined {
+  if (b.length < SLL_HEADER) {
+    log.warn('pcap packet too short for SLL header');
+    return undefined;
+  }
+  if (b[4] !== 0 || b[5] !== 6) {
+    log.warn('bad SLL header');
+    return undefined;
+  }
+  const packet = new Uint8Array(b.length - 2);
+  packet.set(b.subarray(6, 12), 6);
+  packet.set(b.subarray(14), 12);
+  return packet;
+}
+
+/**
+ * The packets of a file. It ends quietly where the file ends between packets.
+ * @throws PcapError
+ */
+export function* readPcap(ofctl: Ofctl, file: string): Generator<CapturedPacket, void> {
+  let bytes: Uint8Array;
+  try {
+    bytes = ofctl.io.host.storage.read(file);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    log.warn(`${file}: failed to open pcap file for reading (${error.message})`);
+    throw new PcapError(error.message, true);
+  }
+  if (bytes.length < FILE_HEADER) {
+    log.warn(`failed to read pcap header: ${END}`);
+    throw new PcapError(END, true);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isMagic = (n: number): boolean => n === MAGIC_MICROSECONDS || n === MAGIC_NANOSECONDS;
+  const little = isMagic(view.getUint32(0, true));
+  const magic = view.getUint32(0, little);
+  if (!isMagic(magic)) {
+    const text = view.getUint32(0, true).toString(16).padStart(8, '0');
+    log.warn(
+      `bad magic 0x${text} reading pcap file (expected 0xa1b2c3d4, 0xa1b23c4d, 0xd4c3b2a1, or 0x4d3cb2a1)`,
+    );
+    throw new PcapError(protocolError(), true);
+  }
+  const network = view.getUint32(20, little);
+  if (network !== LINK_ETHERNET && network !== LINK_LINUX_SLL) {
+    log.warn(`unknown network type ${network} reading pcap file`);
+    throw new PcapError(protocolError(), true);
+  }
+  const perMs = magic === MAGIC_MICROSECONDS ? 1000 : 1_000_000;
+  for (let at = FILE_HEADER; at + PACKET_HEADER <= bytes.length; ) {
+    const wallMs = view.getUint32(at, little) * 1000 + Math.trunc(view.getUint32(at + 4, little) / perMs);
+    const length = view.getUint32(at + 8, little);
+    if (length > MAX_PACKET) {
+      log.warn(`bad packet length ${length} reading pcap file`);
+      throw new PcapError(protocolError(), false);
+    }
+    at += PACKET_HEADER;
+    if (at + length > bytes.length) {
+      log.warn(`failed to read pcap packet: ${END}`);
+      return;
+    }
+    const captured = bytes.subarray(at, at + length);
+    at += length;
+    const packet = network === LINK_ETHERNET ? captured : fromCooked(captured);
+    if (!packet) throw new PcapError(protocolError(), false);
+    yield { packet, wallMs };
+  }
+}
+
+/** A file of one packet. */
+export function pcapOf(packet: Uint8Array, wallMs: number): Uint8Array {
+  const bytes = new Uint8Array(FILE_HEADER + PACKET_HEADER + packet.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC_MICROSECONDS, true);
+  view.setUint16(4, 2, true);
+  view.setUint16(6, 4, true);
+  view.setUint32(16, SNAPLEN, true);
+  view.setUint32(20, LINK_ETHERNET, true);
+  view.setUint32(24, Math.floor(wallMs / 1000), true);
+  view.setUint32(28, Math.floor((wallMs % 1000) * 1000), true);
+  view.setUint32(32, packet.length, true);
+  view.setUint32(36, packet.length, true);
+  bytes.set(packet, FILE_HEADER + PACKET_HEADER);
+  return bytes;
+}
