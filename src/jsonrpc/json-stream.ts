@@ -5,7 +5,7 @@
  * ends the stream at once with the parser's error. Limits: {@link MAX_TEXT_BYTES} a text.
  * C counterpart: struct json_parser in lib/json.c.
  */
-import { type Json, JsonError, parseJson } from './json.ts';
+import { JSON_MAX_HEIGHT, type Json, JsonError, parseJson } from './json.ts';
 
 /** Longest JSON text accepted from a peer. */
 export const MAX_TEXT_BYTES = 512 * 1024 * 1024;
@@ -52,7 +52,8 @@ export class JsonStreamParser {
       } else if (c === 0x7b || c === 0x5b) {
         if (state === START) start = i;
         state = OUTSIDE;
-        depth++;
+        // Whoever walks over the value later does so recursively.
+        if (++depth > JSON_MAX_HEIGHT) this.#refuse(bytes.subarray(start, i + 1));
       } else if (state === START) {
         if (c !== 0x20 && (c < 9 || c > 13)) this.#refuse(bytes.subarray(i));
       } else if (c === 0x7d || c === 0x5d) {

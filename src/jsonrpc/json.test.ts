@@ -86,3 +86,15 @@ test('a stream of something else is refused at its first byte', () => {
   assert.throws(() => feed('{"a": @'), /invalid character '@'/);
   assert.throws(() => feed(']'), /syntax error at beginning of input/);
 });
+
+test('strings that C strings or UTF-8 cannot hold are refused', () => {
+  assert.throws(() => parseJson('["\\u0000"]'), /null bytes not supported in quoted strings/);
+  assert.throws(() => parseJson('["\\ud800"]'), /malformed escaped surrogate pair/);
+  assert.deepEqual(parseJson('["\\ud83d\\ude00"]'), ['\u{1f600}']);
+});
+
+test('a stream that nests too deeply is refused before it is parsed', () => {
+  const parser = new JsonStreamParser();
+  const bytes = new TextEncoder().encode('['.repeat(100_000));
+  assert.throws(() => parser.feed(bytes, () => {}), /input exceeds maximum nesting depth 1000/);
+});

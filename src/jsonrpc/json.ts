@@ -17,13 +17,16 @@ export const JSON_MAX_HEIGHT = 1000;
 /** Bad JSON; the message says where and why. */
 export class JsonError extends Error {}
 
-/** Numbers that a double might not hold exactly, or whose exponent might be out of range. */
-const UNUSUAL_NUMBER = /\d{16}|\d[eE][+-]?\d{3}|-0/;
+/**
+ * What the engine's parser takes and the C implementation does not, or not so: numbers that a double might not hold
+ * exactly or whose exponent might be out of range, escapes of zero bytes and of halves of characters.
+ */
+const UNUSUAL = /\d{16}|\d[eE][+-]?\d{3}|-0|\\u(?:0000|[dD][89a-fA-F])/;
 
 /** Parses a whole text: an object or array.
  * @throws JsonError */
 export function parseJson(text: string): Json {
-  if (!UNUSUAL_NUMBER.test(text)) {
+  if (!UNUSUAL.test(text)) {
     try {
       const value = JSON.parse(text) as Json;
       if (typeof value === 'object' && value !== null) return value;
