@@ -184,14 +184,15 @@ export class Bridge {
       if (netdev) this.#env.devices.release(netdev);
       if (!(error instanceof Error)) throw error;
       log.warnRl(addLimit, error.message);
-      if (config.row) txn.update(config.row, failedInterface(error.message));
+      const text = error instanceof ReservedNameError ? undefined : error.message;
+      if (config.row) txn.update(config.row, failedInterface(text));
     }
   }
 
   /** @throws Error worded for the row's error column */
   #open({ name }: IfaceConfig, type: string): Netdev {
     if (isReservedName(name, this.#env.datapathTypes))
-      throw new Error(`could not create interface ${name}, name is reserved`);
+      throw new ReservedNameError(`could not create interface ${name}, name is reserved`);
     try {
       return this.#env.devices.open(name, this.#deviceType(type));
     } catch (error) {
@@ -393,6 +394,9 @@ export class Bridge {
     }
   }
 }
+
+/** The row does not say this one: it goes to the log only. */
+class ReservedNameError extends Error {}
 
 /** As the Controller table words it. */
 function roleText(info: ControllerInfo | undefined): 'other' | 'master' | 'slave' | undefined {
