@@ -7,6 +7,7 @@
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { type OptionSpec, type ParsedOption, parseOptions, UsageError } from '../base/getopt.ts';
 import { SystemError } from '../base/host.ts';
@@ -29,6 +30,8 @@ const log = vlog('daemon_unix');
 const ROLE = 'OVS_TS_DAEMON';
 /** Where a started process reports that it serves. */
 const READY_FD = 3;
+/** In a monitored daemon: the file of {@link DaemonContext.crashState}. */
+const STATE_FD = 4;
 /** A crashing daemon is started at most this often. */
 const RESTART_INTERVAL_MS = 10_000;
 
@@ -39,6 +42,11 @@ export interface DaemonContext<Id extends string> {
   /** The daemon's own options. */
   readonly options: readonly ParsedOption<Id>[];
   readonly args: readonly string[];
+  /**
+   * Under `--monitor`: text that a daemon saves for its successor after a crash ('' at the first start). For
+   * configuration that was given at run time and is stored nowhere else.
+   */
+  readonly crashState: { load(): string; save(text: string): void } | undefined;
   /** Runs `fn` when the process ends in whatever way it can notice, last added first. */
   atExit(fn: () => void): void;
   /** Ends the process; pidfile and control socket go. */
@@ -91,7 +99,7 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
   }
   const role = process.env[ROLE];
   if (role === undefined && settings.detach) {
-    startChild(settings.monitor ? 'monitor' : 'child', true, (status) => process.exit(status));
+    startChild(settings.monitor ? 'monitor' : 'child', true, undefined, (status) => process.exit(status));
     return;
   }
   if (settings.monitor && role !== 'child') {
@@ -102,15 +110,19 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
   await serve(daemon, { program, host, sink, settings, options: own, args: parsed.args });
 }
 
-/** Starts this program again in a role. `ended` gets the exit status: 0 once it serves, or that of its death. */
+/**
+ * Starts this program again in a role. `ended` gets the exit status: 0 once it serves, or that of its death.
+ * @param state descriptor of the file for {@link DaemonContext.crashState}, if it gets one
+ */
 function startChild(
   role: string,
   detached: boolean,
+  state: number | undefined,
   ended: (status: number, signal: string | null) => void,
 ): void {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...process.argv.slice(2)], {
     detached,
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...(state === undefined ? [] : [state])],
     env: { ...process.env, [ROLE]: role },
   });
   let served = false;
@@ -124,9 +136,13 @@ function startChild(
   });
 }
 
+/** The descriptor is closed once it was written to, and its number may be another file's then. */
+let readyForwarded = false;
+
 /** Tells whoever started this process that it serves. */
 function forwardReady(): void {
-  if (process.env[ROLE] === undefined) return;
+  if (process.env[ROLE] === undefined || readyForwarded) return;
+  readyForwarded = true;
   try {
     fs.writeSync(READY_FD, '\0');
     fs.closeSync(READY_FD);
@@ -135,13 +151,37 @@ function forwardReady(): void {
   }
 }
 
+/** A nameless file that outlives the daemon's crashes and nothing else. */
+function openStateFile(): number {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-'));
+  const file = path.join(dir, 'state');
+  const fd = fs.openSync(file, 'w+', 0o600);
+  fs.unlinkSync(file);
+  fs.rmdirSync(dir);
+  return fd;
+}
+
+/** What a daemon wants back after a crash; only a monitored one has it. */
+const crashState = {
+  load(): string {
+    const { size } = fs.fstatSync(STATE_FD);
+    const bytes = Buffer.alloc(size);
+    fs.readSync(STATE_FD, bytes, 0, size, 0);
+    return bytes.toString();
+  },
+  save(text: string): void {
+    fs.ftruncateSync(STATE_FD);
+    fs.writeSync(STATE_FD, text, 0);
+  },
+};
+
 /** Stays between the starter and the daemon, and starts the daemon again when it dies of a crash. */
 function monitor(detached: boolean): void {
   let crashes = 0;
-  let lastStart = 0;
+  let lastRestart = Number.NEGATIVE_INFINITY;
+  const state = openStateFile();
   const run = (): void => {
-    lastStart = Date.now();
-    startChild('child', false, (status, signal) => {
+    startChild('child', false, state, (status, signal) => {
       const why = signal === null ? `exited with status ${status}` : `killed (${signal})`;
       if (
         !['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGPIPE', 'SIGSEGV'].includes(signal ?? '')
@@ -150,8 +190,14 @@ function monitor(detached: boolean): void {
         process.exit(signal === null ? status : 1);
       }
       crashes++;
-      log.err(`${crashes} crashes: daemon died, ${why}, restarting`);
-      setTimeout(run, Math.max(0, lastStart + RESTART_INTERVAL_MS - Date.now()));
+      const wait = Math.max(0, lastRestart + RESTART_INTERVAL_MS - Date.now());
+      if (wait > 0)
+        log.warn(`${crashes} crashes: daemon died, ${why}, waiting until 10 seconds since last restart`);
+      setTimeout(() => {
+        lastRestart = Date.now();
+        log.err(`${crashes} crashes: daemon died, ${why}, restarting`);
+        run();
+      }, wait);
     });
   };
   run();
@@ -239,6 +285,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
       commands,
       options: setup.options,
       args: setup.args,
+      crashState: settings.monitor ? crashState : undefined,
       atExit: (fn) => hooks.push(fn),
       exit,
       fatal,
