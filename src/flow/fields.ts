@@ -136,6 +136,11 @@ export const FIELDS: readonly Field[] = FIELD_ROWS.map(makeField);
 /** Every field by its name, e.g. `FIELD.eth_src`. */
 export const FIELD = Object.fromEntries(FIELDS.map((f) => [f.name, f])) as Readonly<Record<FieldName, Field>>;
 
+// Fields that the accessors treat apart, looked up once: FIELD is too large for V8 to find a property in it quickly.
+const IN_PORT = FIELD.in_port;
+const DL_VLAN = FIELD.dl_vlan;
+const IPV6_LABEL = FIELD.ipv6_label;
+
 const byName = new Map<string, Field>();
 const byNxmName = new Map<string, Field>();
 const byHeader = new Map<number, Field>();
@@ -194,17 +199,17 @@ export const isOf11PortValid = (port: number): boolean => port < 0xff00 || port 
 
 /** The value of a field of one word. */
 export function getFieldU32(flow: Flow, field: Field): number {
-  if (field === FIELD.in_port) return flow[F.IN_PORT]! & 0xffff;
+  if (field === IN_PORT) return flow[F.IN_PORT]! & 0xffff;
   return (flow[field.word]! & field.full) >>> field.shift;
 }
 
 /** Writes a field of one word; bits beyond the field are dropped. */
 export function setFieldU32(flow: Flow, field: Field, value: number): void {
   const w = field.word;
-  if (field === FIELD.in_port) {
+  if (field === IN_PORT) {
     flow[w] = portFromOf10(value & 0xffff);
   } else if (w === F.VLAN_TCI0) {
-    if (field === FIELD.dl_vlan && value === 0xffff) flow[w] = 0;
+    if (field === DL_VLAN && value === 0xffff) flow[w] = 0;
     else flow[w] = (flow[w]! & ~field.full) | ((value << field.shift) & field.full) | field.implies;
     if (flow[w] !== 0 && flow[F.VLAN_TPID0] === 0) flow[F.VLAN_TPID0] = 0x8100;
   } else {
@@ -294,12 +299,12 @@ export function matchFieldU32(match: Match, field: Field, value: number): void {
 /** Matches a one-word field under a mask, in the field's own bits; what was matched in it before is gone. */
 export function matchFieldMaskedU32(match: Match, field: Field, value: number, mask: number): void {
   const w = field.word;
-  if (field === FIELD.in_port) {
+  if (field === IN_PORT) {
     match.mask[w] = mask === 0 ? 0 : 0xffffffff;
     match.flow[w] = mask === 0 ? 0 : portFromOf10(value & 0xffff);
     return;
   }
-  if (field === FIELD.dl_vlan && value === 0xffff) {
+  if (field === DL_VLAN && value === 0xffff) {
     match.mask[w] = 0xffff;
     match.flow[w] = 0;
     return;
@@ -309,7 +314,7 @@ export function matchFieldMaskedU32(match: Match, field: Field, value: number, m
   const exact =
     mask === 0xffffffff ||
     mask === lowBits(field.bytes * 8) ||
-    (field === FIELD.ipv6_label && (mask & 0xfffff) === 0xfffff);
+    (field === IPV6_LABEL && (mask & 0xfffff) === 0xfffff);
   const bits = exact ? field.full : (mask << field.shift) & field.full;
   const implied = mask === 0 ? 0 : field.implies;
   match.mask[w] = (match.mask[w]! & ~field.full) | bits | implied;

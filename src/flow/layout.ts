@@ -141,5 +141,11 @@ export interface Match {
   tun?: TunTable | undefined;
 }
 
-/** A match of every packet. */
-export const catchAllMatch = (): Match => ({ flow: newFlow(), mask: newFlow() });
+/** A match of every packet. Both rows lie in one buffer: V8 pays more for a buffer than for a view. */
+export function catchAllMatch(): Match {
+  const buffer = new ArrayBuffer(8 * FLOW_WORDS);
+  return {
+    flow: new Uint32Array(buffer, 0, FLOW_WORDS),
+    mask: new Uint32Array(buffer, 4 * FLOW_WORDS, FLOW_WORDS),
+  };
+}

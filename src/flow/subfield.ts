@@ -92,7 +92,7 @@ export function writeSubfieldU32(
 export function markSubfieldInMask(mask: Flow, sf: Subfield, resolve: FieldResolver = unmapped): void {
   const field = resolve(sf.field);
   if (field.words === 1 && field.tunIndex < 0) {
-    if (field === FIELD.in_port) mask[field.word] = 0xffffffff;
+    if (field.name === 'in_port') mask[field.word] = 0xffffffff;
     else {
       const bits = (sf.bits >= 32 ? 0xffffffff : 2 ** sf.bits - 1) << (sf.offset + field.shift);
       mask[field.word] = mask[field.word]! | (bits & field.full) | field.implies;
