@@ -13,10 +13,27 @@ import { coverage } from '../../base/coverage.ts';
 import { F } from '../../flow/layout.ts';
 import type { OdpAction } from '../../odp/action.ts';
 import type { PacketArena } from '../netdev-provider.ts';
-import { finish, mix } from './hash.ts';
-import { K, KEY_PLAIN, KEY_STRIDE, keyWordOf, swap16, swap32 } from './key.ts';
-import { findL4, foldInvert, networkOffset, setIpv4, setIpv6, setPorts, sum16 } from './modify.ts';
-import { parseAny, parsePlain } from './parse.ts';
+import {
+  hashOf,
+  IP_PROTO_ICMP,
+  IP_PROTO_ICMPV6,
+  IP_PROTO_SCTP,
+  IP_PROTO_TCP,
+  IP_PROTO_UDP,
+  IPV6,
+  isInvalidTcp,
+  reverse,
+  sameTuple,
+  T,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_RST,
+  TCP_SYN,
+  TUPLE_WORDS,
+  TupleReader,
+} from './conntrack-tuple.ts';
+import { K, KEY_STRIDE, keyWordOf, swap16, swap32 } from './key.ts';
+import { setIpv4, setIpv6, setPorts } from './modify.ts';
 import { type PacketWork, setMetadata } from './work.ts';
 
 type CtAction = Extract<OdpAction, { kind: 'ct' }>;
@@ -33,37 +50,6 @@ export const CS = {
 } as const;
 
 export const MAX_CONNECTIONS = 1_000_000;
-
-/** Words of a tuple. Addresses and ports stand as they do in a packet; for ICMP a port is identifier | type << 16. */
-const T = { ZONE: 0, PROTO: 1, SRC: 2, DST: 6, SRC_PORT: 10, DST_PORT: 11 } as const;
-const TUPLE_WORDS = 12;
-/** In word {@link T.PROTO}, beside the protocol. */
-const IPV6 = 0x100;
-
-const RAW_IPV4 = 0x0008;
-const RAW_IPV6 = 0xdd86;
-const TCP = 6;
-const UDP = 17;
-const SCTP = 132;
-const ICMP = 1;
-const ICMPV6 = 58;
-const TCP_FIN = 1;
-const TCP_SYN = 2;
-const TCP_RST = 4;
-const TCP_PSH = 8;
-const TCP_ACK = 16;
-const TCP_URG = 32;
-
-/** Requests and their replies, by protocol. A connection begins with a request. */
-const ICMP_REQUESTS: ReadonlyMap<number, number> = new Map([
-  [8, 0],
-  [13, 14],
-  [15, 16],
-]);
-const ICMPV6_REQUESTS: ReadonlyMap<number, number> = new Map([[128, 129]]);
-/** Errors, which belong to the connection of the packet that they quote. */
-const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
-const ICMPV6_ERRORS: ReadonlySet<number> = new Set([1, 2, 3, 4]);
 
 /** How far each side of a TCP connection is. */
 const PEER = { CLOSED: 0, SYN_SENT: 1, ESTABLISHED: 2, CLOSING: 3, FIN_WAIT_2: 4, TIME_WAIT: 5 } as const;
@@ -88,7 +74,6 @@ const MAX_EPHEMERAL_PORT = 65_535;
 const MAX_PORT_ATTEMPTS = 128;
 
 const full = coverage('conntrack_full');
-const badSum = coverage('conntrack_l4csum_err');
 
 /** One direction of a connection, as the table finds it. */
 interface Entry {
@@ -138,18 +123,15 @@ export class Conntrack {
   readonly #connections = new Set<Connection>();
   #sweep: IterableIterator<Connection> | undefined;
   #sweepAt = 0;
-  // The packet in hand.
-  readonly #tuple = new Int32Array(TUPLE_WORDS);
-  readonly #key = new Int32Array(KEY_STRIDE);
+  /** The packet in hand. */
+  readonly #packet: TupleReader;
   readonly #operands = new Int32Array(20);
-  #flags = 0;
-  #isRelated = false;
-  #l4 = -1;
 
   /** @param random 32 random bits */
   constructor(arena: PacketArena, random: () => number) {
     this.#arena = arena;
     this.#random = random;
+    this.#packet = new TupleReader(arena);
   }
 
   get count(): number {
@@ -183,19 +165,19 @@ export class Conntrack {
     const old = work.keys[row + K.CT]!;
     // The state that an earlier `ct` gave it counts only in its zone.
     const oldState = (old & CS.TRACKED) !== 0 && old >>> 16 === action.zone ? old & 0xffff : 0;
-    if (!this.#extract(work, i, action.zone)) {
+    if (!this.#packet.read(work.batch, i, action.zone)) {
       this.#write(work, i, CS.TRACKED | CS.INVALID, action.zone, undefined, undefined);
       return;
     }
     const natted = (oldState & (CS.SRC_NAT | CS.DST_NAT)) !== 0;
-    if (natted) reverse(this.#tuple);
-    const entry = this.#find(this.#tuple, nowMs);
+    if (natted) reverse(this.#packet.tuple);
+    const entry = this.#find(this.#packet.tuple, nowMs);
     let connection = entry?.connection;
     let isReply = entry?.isReply ?? false;
     if (natted) {
       isReply = !isReply;
-      reverse(this.#tuple);
-      if (connection) this.#tuple.set(isReply ? connection.reply : connection.original);
+      reverse(this.#packet.tuple);
+      if (connection) this.#packet.tuple.set(isReply ? connection.reply : connection.original);
     }
     if (connection && action.force && isReply) {
       this.#remove(connection);
@@ -204,7 +186,7 @@ export class Conntrack {
     }
 
     let state = oldState & (CS.SRC_NAT | CS.DST_NAT);
-    if (connection && this.#isRelated) {
+    if (connection && this.#packet.isRelated) {
       state |= CS.RELATED | (isReply ? CS.REPLY_DIR : 0);
     } else if (connection) {
       const update = this.#update(connection, isReply, nowMs);
@@ -220,7 +202,7 @@ export class Conntrack {
     if (connection) {
       if (action.nat && connection.nat !== 0 && !natted)
         state |= this.#translate(work, i, connection, isReply);
-    } else if (this.#isRelated || !this.#mayBegin()) {
+    } else if (this.#packet.isRelated || !this.#packet.mayBegin()) {
       state = CS.INVALID;
     } else {
       state = CS.NEW;
@@ -229,7 +211,7 @@ export class Conntrack {
         if (connection && connection.nat !== 0) state |= this.#translate(work, i, connection, false);
       }
     }
-    this.#write(work, i, state | CS.TRACKED, action.zone, connection, this.#tuple);
+    this.#write(work, i, state | CS.TRACKED, action.zone, connection, this.#packet.tuple);
     if (connection) this.#applyMark(work, i, connection, action);
   }
 
@@ -269,118 +251,9 @@ export class Conntrack {
       setMetadata(work, i, CT_IPV6_DST + k, t && isIpv6 ? swap32(t[T.DST + k]!) : 0, -1);
     }
     const proto = t ? t[T.PROTO]! & 0xff : 0;
-    const isIcmp = proto === ICMP || proto === ICMPV6;
+    const isIcmp = proto === IP_PROTO_ICMP || proto === IP_PROTO_ICMPV6;
     setMetadata(work, i, CT_TP_SRC, !t ? 0 : isIcmp ? t[T.SRC_PORT]! >>> 16 : swap16(t[T.SRC_PORT]!), -1);
     setMetadata(work, i, CT_TP_DST, !t || isIcmp ? 0 : swap16(t[T.DST_PORT]!), -1);
-  }
-
-  // The packet.
-
-  /** Reads the packet's tuple, TCP flags and place of the L4 header; false if it cannot be tracked. */
-  #extract(work: PacketWork, i: number, zone: number): boolean {
-    const arena = this.#arena;
-    const { u16, u8, i32 } = arena;
-    const { batch } = work;
-    const p = batch.offset[i]!;
-    const length = batch.length[i]!;
-    const key = this.#key.fill(0);
-    if (parsePlain(u16, i32, p, length, key, 0) === 0) parseAny(arena, p, length, key, 0, KEY_PLAIN, 2);
-    const type = key[K.TYPE_TCI]! & 0xffff;
-    const isIpv6 = type === RAW_IPV6;
-    if ((type !== RAW_IPV4 && !isIpv6) || key[K.NW]! >>> 24 !== 0) return false;
-    const end = p + length;
-    this.#l4 = findL4(arena, p, end);
-    if (this.#l4 < 0 || (batch.offload[i] === 0 && !this.#sumsAreRight(p, end, isIpv6))) return false;
-    const tuple = this.#tuple.fill(0);
-    const proto = key[K.NW]! & 0xff;
-    this.#flags = swap16(key[K.FLAGS_TPID]! & 0xffff);
-    this.#isRelated = false;
-    if (proto === ICMP || proto === ICMPV6) {
-      const kind = u8[this.#l4]!;
-      const errors = proto === ICMP ? ICMP_ERRORS : ICMPV6_ERRORS;
-      if (errors.has(kind)) {
-        this.#isRelated = true;
-        if (!this.#extractQuoted(this.#l4 + 8, end, isIpv6)) return false;
-        tuple[T.ZONE] = zone;
-        return true;
-      }
-      const ports = icmpPorts(proto, kind, u16[(this.#l4 + 4) >> 1]!);
-      if (!ports) return false;
-      tuple[T.SRC_PORT] = ports[0];
-      tuple[T.DST_PORT] = ports[1];
-    } else if (proto === TCP || proto === UDP || proto === SCTP) {
-      if (this.#l4 + (proto === TCP ? 20 : proto === UDP ? 8 : 12) > end) return false;
-      tuple[T.SRC_PORT] = key[K.TP]! & 0xffff;
-      tuple[T.DST_PORT] = key[K.TP]! >>> 16;
-    }
-    tuple[T.ZONE] = zone;
-    tuple[T.PROTO] = proto | (isIpv6 ? IPV6 : 0);
-    for (let k = 0; k < (isIpv6 ? 4 : 1); k++) {
-      tuple[T.SRC + k] = key[(isIpv6 ? K.IPV6_SRC : K.NW_SRC) + k]!;
-      tuple[T.DST + k] = key[(isIpv6 ? K.IPV6_DST : K.NW_DST) + k]!;
-    }
-    return true;
-  }
-
-  /** The tuple of the packet that an ICMP error quotes, turned round: as its answer would have it. */
-  #extractQuoted(ip: number, end: number, isIpv6: boolean): boolean {
-    const { u8, u16, i32 } = this.#arena;
-    const tuple = this.#tuple;
-    if (ip + (isIpv6 ? 40 : 20) > end || (ip & 3) !== 0) return false;
-    const proto = isIpv6 ? u8[ip + 6]! : u8[ip + 9]!;
-    const l4 = isIpv6 ? ip + 40 : ip + (u8[ip]! & 15) * 4;
-    if (l4 + 8 > end) return false;
-    const first = (isIpv6 ? ip + 8 : ip + 12) >> 2;
-    const words = isIpv6 ? 4 : 1;
-    for (let k = 0; k < words; k++) {
-      tuple[T.SRC + k] = i32[first + k]!;
-      tuple[T.DST + k] = i32[first + words + k]!;
-    }
-    if (proto === ICMP || proto === ICMPV6) {
-      const ports = icmpPorts(proto, u8[l4]!, u16[(l4 + 4) >> 1]!);
-      if (!ports) return false;
-      tuple[T.SRC_PORT] = ports[0];
-      tuple[T.DST_PORT] = ports[1];
-    } else {
-      tuple[T.SRC_PORT] = u16[l4 >> 1]!;
-      tuple[T.DST_PORT] = u16[(l4 + 2) >> 1]!;
-    }
-    tuple[T.PROTO] = proto | (isIpv6 ? IPV6 : 0);
-    reverse(tuple);
-    return true;
-  }
-
-  #sumsAreRight(p: number, end: number, isIpv6: boolean): boolean {
-    const { u16, u8 } = this.#arena;
-    const ip = networkOffset(u16, p);
-    const l4 = this.#l4;
-    const proto = this.#key[K.NW]! & 0xff;
-    if (!isIpv6 && foldInvert(sum16(u16, u8, ip, ip + (u8[ip]! & 15) * 4, 0)) !== 0) return false;
-    if (proto !== TCP && proto !== UDP && proto !== ICMP && proto !== ICMPV6) return true;
-    if (proto === UDP && u16[(l4 + 6) >> 1] === 0) return !isIpv6;
-    const l4End = Math.min(
-      end,
-      ip + (isIpv6 ? 40 + swap16(u16[(ip + 4) >> 1]!) : swap16(u16[(ip + 2) >> 1]!)),
-    );
-    let sum = 0;
-    if (proto !== ICMP) {
-      const bytes = l4End - l4;
-      sum = swap16(proto) + swap16(bytes & 0xffff);
-      sum = sum16(u16, u8, isIpv6 ? ip + 8 : ip + 12, isIpv6 ? ip + 40 : ip + 20, sum);
-    }
-    if (foldInvert(sum16(u16, u8, l4, l4End, sum)) === 0) return true;
-    badSum.inc();
-    return false;
-  }
-
-  /** Whether the packet may be the first of a connection. */
-  #mayBegin(): boolean {
-    const proto = this.#tuple[T.PROTO]! & 0xff;
-    if (proto === TCP)
-      return !isInvalidTcp(this.#flags) && (this.#flags & (TCP_SYN | TCP_ACK)) !== (TCP_SYN | TCP_ACK);
-    if (proto === ICMP) return ICMP_REQUESTS.has(this.#tuple[T.SRC_PORT]! >>> 16);
-    if (proto === ICMPV6) return ICMPV6_REQUESTS.has(this.#tuple[T.SRC_PORT]! >>> 16);
-    return true;
   }
 
   // Connections.
@@ -396,8 +269,8 @@ export class Conntrack {
     const lives = (seconds: number): void => {
       connection.expiresMs = nowMs + seconds * 1000;
     };
-    if (proto === TCP) return this.#updateTcp(connection, isReply, lives);
-    const isIcmp = proto === ICMP || proto === ICMPV6;
+    if (proto === IP_PROTO_TCP) return this.#updateTcp(connection, isReply, lives);
+    const isIcmp = proto === IP_PROTO_ICMP || proto === IP_PROTO_ICMPV6;
     if (isReply) peers[1] = 1;
     else peers[0] = 1;
     const both = peers[1] === 1;
@@ -411,7 +284,7 @@ export class Conntrack {
     isReply: boolean,
     lives: (seconds: number) => void,
   ): 'new' | 'established' | 'invalid' | 'again' {
-    const flags = this.#flags;
+    const flags = this.#packet.tcpFlags;
     if (isInvalidTcp(flags)) return 'invalid';
     const me = isReply ? 1 : 0;
     const other = isReply ? 0 : 1;
@@ -446,7 +319,7 @@ export class Conntrack {
       full.inc();
       return undefined;
     }
-    const original = this.#tuple.slice();
+    const original = this.#packet.tuple.slice();
     const reply = original.slice();
     reverse(reply);
     const connection = new Connection(original, reply);
@@ -455,11 +328,11 @@ export class Conntrack {
       if (!this.#chooseTranslation(connection, action.nat, nowMs)) return undefined;
     }
     const proto = original[T.PROTO]! & 0xff;
-    if (proto === TCP) {
+    if (proto === IP_PROTO_TCP) {
       connection.peers[0] = PEER.SYN_SENT;
       connection.expiresMs = nowMs + TIMEOUT_S.tcpFirst * 1000;
     } else {
-      const isIcmp = proto === ICMP || proto === ICMPV6;
+      const isIcmp = proto === IP_PROTO_ICMP || proto === IP_PROTO_ICMPV6;
       connection.expiresMs = nowMs + (isIcmp ? TIMEOUT_S.icmpFirst : TIMEOUT_S.otherFirst) * 1000;
     }
     this.#insert(original, connection, false);
@@ -481,7 +354,8 @@ export class Conntrack {
       for (let k = 0; k < words; k++) reply[address + k] = chosen[k]!;
     }
     const proto = original[T.PROTO]! & 0xff;
-    if (proto !== TCP && proto !== UDP && proto !== SCTP) return this.#find(reply, nowMs) === undefined;
+    if (proto !== IP_PROTO_TCP && proto !== IP_PROTO_UDP && proto !== IP_PROTO_SCTP)
+      return this.#find(reply, nowMs) === undefined;
     const hasPorts = nat.minPort !== 0;
     const offset = nat.random ? this.#random() : hash;
     if (hasPorts) {
@@ -549,7 +423,10 @@ export class Conntrack {
     }
     if (isIpv6) setIpv6(arena, batch, i, operands, 0);
     else setIpv4(arena, batch, i, operands, 0);
-    if (!this.#isRelated && (proto === TCP || proto === UDP || proto === SCTP)) {
+    if (
+      !this.#packet.isRelated &&
+      (proto === IP_PROTO_TCP || proto === IP_PROTO_UDP || proto === IP_PROTO_SCTP)
+    ) {
       operands[0] = answer[T.DST_PORT]! | (answer[T.SRC_PORT]! << 16);
       operands[1] = -1;
       setPorts(arena, batch, i, operands, 0);
@@ -604,46 +481,6 @@ export class Conntrack {
       if (value.expiresMs <= nowMs) this.#remove(value);
     }
   }
-}
-
-/** Exchanges the two ends. */
-function reverse(tuple: Int32Array): void {
-  for (let k = 0; k < 4; k++) {
-    const word = tuple[T.SRC + k]!;
-    tuple[T.SRC + k] = tuple[T.DST + k]!;
-    tuple[T.DST + k] = word;
-  }
-  const port = tuple[T.SRC_PORT]!;
-  tuple[T.SRC_PORT] = tuple[T.DST_PORT]!;
-  tuple[T.DST_PORT] = port;
-}
-
-function hashOf(tuple: Int32Array, from: number, to: number): number {
-  let hash = 0;
-  for (let k = from; k < to; k++) hash = mix(hash, tuple[k]!);
-  return finish(hash, TUPLE_WORDS * 4);
-}
-
-function sameTuple(a: Int32Array, b: Int32Array): boolean {
-  for (let k = 0; k < TUPLE_WORDS; k++) if (a[k] !== b[k]) return false;
-  return true;
-}
-
-/** What stands for the ports of an ICMP packet: identifier and type, such that its answer has them exchanged. */
-function icmpPorts(
-  proto: number,
-  kind: number,
-  identifier: number,
-): [source: number, destination: number] | undefined {
-  const requests = proto === ICMP ? ICMP_REQUESTS : ICMPV6_REQUESTS;
-  const reply = requests.get(kind) ?? [...requests].find(([, answer]) => answer === kind)?.[0];
-  return reply === undefined ? undefined : [identifier | (kind << 16), identifier | (reply << 16)];
-}
-
-/** Flag combinations that no sound stack sends. */
-function isInvalidTcp(flags: number): boolean {
-  if (flags & TCP_SYN ? flags & (TCP_RST | TCP_FIN) : (flags & (TCP_ACK | TCP_RST)) === 0) return true;
-  return (flags & TCP_ACK) === 0 && (flags & (TCP_FIN | TCP_PSH | TCP_URG)) !== 0;
 }
 
 /** The address at `hash` modulo the range's size, as words of a packet. The range lies in the lower 32 bits. */
