@@ -1,13 +1,10 @@
 /** `ovsdb-tool compact`, `convert`: rewrite a database as one transaction, in place or into another file. */
 import { SystemError } from '../../base/host.ts';
 import { OVS_VERSION } from '../../base/version.ts';
-import { type JsonObject, parseJson } from '../../jsonrpc/json.ts';
-import type { Database } from '../../ovsdb/database.ts';
-import { databaseToText, openStandaloneLog } from '../../ovsdb/file.ts';
-import { OVSDB_MAGIC, OvsdbLog } from '../../ovsdb/log.ts';
-import { type DatabaseSchema, schemaToJson } from '../../ovsdb/schema.ts';
+import { openStandaloneLog } from '../../ovsdb/file.ts';
+import type { DatabaseSchema } from '../../ovsdb/schema.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
-import { defaultDb, defaultSchema, readDb, schemaFromFile } from './files.ts';
+import { defaultDb, defaultSchema, readDb, schemaFromFile, writeDb } from './files.ts';
 
 function lock(io: ToolIo, file: string): () => void {
   try {
@@ -16,25 +13,6 @@ function lock(io: ToolIo, file: string): () => void {
     if (error instanceof SystemError)
       throw new ToolError(`${file}: failed to lock lockfile (${error.message})`);
     throw error;
-  }
-}
-
-/** @throws OvsdbError */
-async function writeDb(io: ToolIo, file: string, comment: string, db: Database): Promise<void> {
-  const { storage, loop } = io.host;
-  const log = OvsdbLog.open(storage, file, [OVSDB_MAGIC], 'create', false);
-  try {
-    log.write(schemaToJson(db.schema));
-    const annotations = { comment, wallMs: loop.clock.wallNow(), useDiff: false };
-    log.write(parseJson([...databaseToText(db, annotations)].join('')) as JsonObject);
-    await new Promise<void>((resolve, reject) => {
-      log.sync((error) => (error ? reject(error) : resolve()));
-    });
-  } catch (error) {
-    storage.remove(file);
-    throw error;
-  } finally {
-    log.close();
   }
 }
 
@@ -54,7 +32,7 @@ async function rewrite(
   const log = openStandaloneLog(storage, source, 'read');
   const { db } = readDb(io, log, schema);
   log.close();
-  await writeDb(io, target, comment, db);
+  await writeDb(io, target, 'create', comment, db);
   if (to === undefined) {
     try {
       storage.rename(target, source);

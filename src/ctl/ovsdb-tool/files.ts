@@ -1,10 +1,17 @@
 /** What the commands of ovsdb-tool share: schemas and databases in files. */
 import { SystemError } from '../../base/host.ts';
-import { type Json, JsonError, parseJson } from '../../jsonrpc/json.ts';
-import { openStandaloneLog, type ReadDatabase, readDatabase, readSchema } from '../../ovsdb/file.ts';
+import { type Json, JsonError, type JsonObject, parseJson } from '../../jsonrpc/json.ts';
+import type { Database } from '../../ovsdb/database.ts';
+import {
+  databaseToText,
+  openStandaloneLog,
+  type ReadDatabase,
+  readDatabase,
+  readSchema,
+} from '../../ovsdb/file.ts';
 import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../../ovsdb/log.ts';
 import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
-import { type DatabaseSchema, schemaFromJson } from '../../ovsdb/schema.ts';
+import { type DatabaseSchema, schemaFromJson, schemaToJson } from '../../ovsdb/schema.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 
 export const defaultDb = (io: ToolIo): string => `${io.host.dirs.db}/conf.db`;
@@ -51,6 +58,40 @@ export function readDb(io: ToolIo, log: OvsdbLog, schema?: DatabaseSchema): Read
 /** A log of either kind. @throws OvsdbError */
 export const openAnyLog = (io: ToolIo, file: string): OvsdbLog =>
   OvsdbLog.open(io.host.storage, file, [OVSDB_MAGIC, RAFT_MAGIC], 'read');
+
+/** A file that must not exist yet. @throws OvsdbError */
+export const openNewLog = (io: ToolIo, file: string, magic: string): OvsdbLog =>
+  OvsdbLog.open(io.host.storage, file, [magic], 'create-exclusive');
+
+/** Waits until everything written is on the disk. @throws OvsdbError */
+export async function syncAndClose(log: OvsdbLog): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    log.sync((error) => (error ? reject(error) : resolve()));
+  });
+  log.close();
+}
+
+/** Writes a whole database into a file, as one transaction. @throws OvsdbError */
+export async function writeDb(
+  io: ToolIo,
+  file: string,
+  mode: 'create' | 'create-exclusive',
+  comment: string,
+  db: Database,
+): Promise<void> {
+  const { storage, loop } = io.host;
+  // Whoever writes over a file has locked it already.
+  const log = OvsdbLog.open(storage, file, [OVSDB_MAGIC], mode, mode === 'create-exclusive');
+  try {
+    log.write(schemaToJson(db.schema));
+    const annotations = { comment, wallMs: loop.clock.wallNow(), useDiff: false };
+    log.write(parseJson([...databaseToText(db, annotations)].join('')) as JsonObject);
+    await syncAndClose(log);
+  } catch (error) {
+    storage.remove(file);
+    throw error;
+  }
+}
 
 /** The first record of a clustered database. @throws OvsdbError, ToolError */
 export function clusterHeader(io: ToolIo, file: string): Readonly<Record<string, Json>> {

@@ -8,6 +8,7 @@ import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
 import { sameSchema, schemaFromJson } from '../../ovsdb/schema.ts';
 import { logUsage } from '../log-options.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
+import { clusterToStandalone, createCluster, joinCluster, parseElectionTimer } from './cluster.ts';
 import { compact, convert } from './compact.ts';
 import { compareVersions } from './compare-versions.ts';
 import { create } from './create.ts';
@@ -39,6 +40,9 @@ interface Context {
   readonly args: readonly string[];
   /** How often `-m` was given. */
   readonly verbosity: number;
+  /** `--cid` and `--election-timer`. */
+  readonly cid: string | undefined;
+  readonly electionTimerMs: number | undefined;
 }
 
 interface Command {
@@ -75,19 +79,20 @@ const hasMagic = (magic: string): Command => ({
   },
 });
 
-const clusterOnly = (usage: string, min: number, max: number): Command => ({
-  usage,
-  min,
-  max,
-  run() {
-    throw new ToolError('clustered databases are not supported');
-  },
-});
-
 const COMMANDS: Readonly<Record<string, Command>> = {
   create: { usage: '[db [schema]]', min: 0, max: 2, run: ({ io, args }) => create(io, args) },
-  'create-cluster': clusterOnly('db contents local', 3, 3),
-  'join-cluster': clusterOnly('db name local remote...', 4, Number.POSITIVE_INFINITY),
+  'create-cluster': {
+    usage: 'db contents local',
+    min: 3,
+    max: 3,
+    run: ({ io, args, electionTimerMs }) => createCluster(io, args, electionTimerMs),
+  },
+  'join-cluster': {
+    usage: 'db name local remote...',
+    min: 4,
+    max: Number.POSITIVE_INFINITY,
+    run: ({ io, args, cid }) => joinCluster(io, args, cid),
+  },
   compact: { usage: '[db [dst]]', min: 0, max: 2, run: ({ io, args }) => compact(io, args) },
   convert: { usage: '[db [schema [dst]]]', min: 0, max: 3, run: ({ io, args }) => convert(io, args) },
   'needs-conversion': {
@@ -148,7 +153,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       return 0;
     },
   },
-  'check-cluster': clusterOnly('db...', 1, Number.POSITIVE_INFINITY),
+  'check-cluster': {
+    usage: 'db...',
+    min: 1,
+    max: Number.POSITIVE_INFINITY,
+    run() {
+      throw new ToolError('checking the logs of clustered databases is not supported');
+    },
+  },
   'compare-versions': { usage: 'a op b', min: 3, max: 3, run: ({ args }) => compareVersions(args) },
   help: {
     min: 0,
@@ -169,7 +181,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       return 0;
     },
   },
-  'cluster-to-standalone': clusterOnly('db clusterdb', 2, 2),
+  'cluster-to-standalone': {
+    usage: 'db clusterdb',
+    min: 2,
+    max: 2,
+    run: ({ io, args }) => clusterToStandalone(io, args),
+  },
 };
 
 const usage = (io: ToolIo): string => `${io.program}: Open vSwitch database management utility
@@ -223,13 +240,19 @@ function optionList(): string {
 export const ovsdbTool: Tool = async (argv, io) => {
   const { options, args } = parseOptions(argv, OPTIONS);
   let verbosity = 0;
+  let cid: string | undefined;
+  let electionTimerMs: number | undefined;
   for (const { id, value } of options) {
     switch (id) {
       case 'more':
         verbosity++;
         break;
       case 'cid':
-        if ((parseUuid(value!) ?? ZERO_UUID) === ZERO_UUID) throw new ToolError(`${value}: not a valid UUID`);
+        cid = parseUuid(value!);
+        if ((cid ?? ZERO_UUID) === ZERO_UUID) throw new ToolError(`${value}: not a valid UUID`);
+        break;
+      case 'electionTimer':
+        electionTimerMs = parseElectionTimer(value!);
         break;
       case 'help':
         io.out(usage(io));
@@ -260,7 +283,7 @@ export const ovsdbTool: Tool = async (argv, io) => {
   if (rest.length > command.max)
     throw new ToolError(`'${name}' command takes at most ${command.max} arguments`);
   try {
-    return (await command.run({ io, args: rest, verbosity })) ?? 0;
+    return (await command.run({ io, args: rest, verbosity, cid, electionTimerMs })) ?? 0;
   } catch (error) {
     if (error instanceof OvsdbError) throw new ToolError(error.message);
     throw error;

@@ -5,17 +5,29 @@ import { setFileLocker } from '../storage.ts';
 import { runTool } from '../tool-main.ts';
 
 /** The commands that lock files; the others need not wait for the C library to be reached. */
-const LOCKING = ['create', 'compact', 'convert', 'transact'];
+const LOCKING = [
+  'create',
+  'create-cluster',
+  'join-cluster',
+  'cluster-to-standalone',
+  'compact',
+  'convert',
+  'transact',
+];
 
-if (process.argv.some((word) => LOCKING.includes(word))) {
-  const { lockExclusive } = await import('../file-lock.ts');
-  setFileLocker((fd) => {
-    try {
-      lockExclusive(fd);
-      return undefined;
-    } catch (error) {
-      return error as SystemError;
-    }
-  });
+async function main(): Promise<void> {
+  if (process.argv.some((word) => LOCKING.includes(word))) {
+    const { lockExclusive } = await import('../file-lock.ts');
+    setFileLocker((fd) => {
+      try {
+        lockExclusive(fd);
+        return undefined;
+      } catch (error) {
+        return error as SystemError;
+      }
+    });
+  }
+  await runTool('ovsdb-tool', ovsdbTool);
 }
-await runTool('ovsdb-tool', ovsdbTool);
+
+void main();
