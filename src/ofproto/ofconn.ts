@@ -84,8 +84,11 @@ export interface Connections {
   isAnyConnected(): boolean;
   /** Gives a packet to the controllers that want it, through their rate limits. */
   sendPacketIn(event: PacketInEvent): void;
-  /** @param source the connection whose request caused it, which hears about it in OpenFlow 1.5 only */
-  sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort): void;
+  /**
+   * @param source the connection whose request caused it, which hears about it in OpenFlow 1.5 only
+   * @param old what was told before, for a change: versions that cannot tell them apart hear nothing
+   */
+  sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort, old?: PhyPort): void;
   sendFlowRemoved(message: FlowRemoved): void;
   sendTableStatus(reason: number, desc: TableConfig): void;
   /** Tells the other controllers of a request that `source` had carried out. */

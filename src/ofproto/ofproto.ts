@@ -25,6 +25,7 @@ import {
   FF,
   type FlowMod,
   FRAG,
+  type GroupMod,
   NO_BUFFER,
   OFPRR,
   PC,
@@ -34,9 +35,9 @@ import {
 import { FlowChange, type FlowChangeHost, REPLACED } from './flow-change.ts';
 import { FlowMonitors, type Requester } from './flow-monitors.ts';
 import { FlowTables, OFPG_ANY } from './flow-tables.ts';
-import { type GroupChange, type GroupChangeHost, GroupTable } from './group-table.ts';
+import { GroupChange, type GroupChangeHost, GroupTable, OFPG_ALL } from './group-table.ts';
 import { type LearnedCookie, LearnedCookies } from './learned-cookies.ts';
-import { MeterTable, type MeterTableHost } from './meter-table.ts';
+import { MeterTable, type MeterTableHost, OFPM13 } from './meter-table.ts';
 import { type Connections, NO_CONNECTIONS, type OfConn } from './ofconn.ts';
 import { Ofport, sameDescription } from './ofport.ts';
 import { NO_PROVIDER, type OfprotoProvider } from './ofproto-provider.ts';
@@ -52,10 +53,21 @@ const portLimit = new RateLimit(1, 5);
 const expired = coverage('ofproto_dpif_expired');
 const flushed = coverage('ofproto_flush');
 
+/** How long bundles live that nobody adds to, unless the configuration says otherwise. */
+export const BUNDLE_IDLE_TIMEOUT_MS = 10_000;
 /** Rules that are cleaned up in one turn of the loop. */
 const SWEEP_RULES = 2000;
 /** How often paused flow monitors are looked at. */
 const MONITOR_POLL_MS = 100;
+
+const DELETE_ALL_GROUPS: GroupMod = {
+  command: 'delete',
+  type: 'all',
+  groupId: OFPG_ALL,
+  commandBucketId: 0xffff_ffff,
+  buckets: [],
+  props: { selectionMethod: '', selectionMethodParam: 0n, fields: [] },
+};
 
 /** OFPPR_*: what happened to a port. */
 export const OFPPR = { ADD: 0, DELETE: 1, MODIFY: 2 } as const;
@@ -109,7 +121,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   /** A field with the place that it has in this bridge's flow keys. */
   readonly resolveField = (name: FieldName): Field => this.tunTable.resolve(name);
   /** Monotonic ms after which an unused bundle is discarded. */
-  bundleIdleTimeoutMs = 10_000;
+  bundleIdleTimeoutMs = BUNDLE_IDLE_TIMEOUT_MS;
   readonly #loop: Loop;
   readonly #task: Task;
   readonly #learned = new LearnedCookies();
@@ -233,8 +245,9 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     const desc = port.describe();
     this.provider.portChanged(port, oldConfig);
     if (sameDescription(told.desc, desc)) return;
+    const old = told.desc;
     told.desc = desc;
-    this.connections.sendPortStatus(source, OFPPR.MODIFY, desc);
+    this.connections.sendPortStatus(source, OFPPR.MODIFY, desc, old);
   }
 
   /** The port as controllers know it. */
@@ -246,6 +259,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   configurePort(port: Ofport, config: number, mask: number, source: OfConn | undefined): void {
     let toggle = (config ^ port.config) & mask;
     if (toggle & PC.PORT_DOWN) {
+      this.wake();
       try {
         port.netdev.setUp((config & PC.PORT_DOWN) === 0);
       } catch (error) {
@@ -417,10 +431,12 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     this.deleteRules(idle, OFPRR.IDLE_TIMEOUT);
   }
 
-  /** Deletes all flows that controllers see, groups too; fail-open and in-band control then put theirs back. */
+  /** Deletes all flows, groups and meters; fail-open and in-band control then put their flows back. */
   flushFlows(): void {
     flushed.inc();
     this.#deleteAllFlows(false);
+    this.changeGroups(new GroupChange(this, DELETE_ALL_GROUPS));
+    this.meters.modify({ command: 'delete', meterId: OFPM13.ALL, flags: 0, bands: [] });
     this.connections.flushed();
   }
 

@@ -10,6 +10,7 @@ import { coverage } from '../base/coverage.ts';
 import type { Runnable, Task } from '../base/loop.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import { OfprotoDpif } from '../ofproto/dpif/ofproto-dpif.ts';
+import { BUNDLE_IDLE_TIMEOUT_MS } from '../ofproto/ofproto.ts';
 import { Idl } from '../ovsdb/idl/idl.ts';
 import type { Txn, TxnStatus } from '../ovsdb/idl/txn.ts';
 import { openVswitchSchema } from '../ovsdb/schemas/open-vswitch.ts';
@@ -187,7 +188,8 @@ export class Vswitchd implements Runnable {
     for (const bridge of this.bridges.values()) bridge.addMissing(txn);
     const idleTimeoutS = integerOption(options, 'bundle-idle-timeout', 0);
     for (const bridge of this.bridges.values()) {
-      if (idleTimeoutS > 0) bridge.ofproto!.up.bundleIdleTimeoutMs = idleTimeoutS * 1000;
+      bridge.ofproto!.up.bundleIdleTimeoutMs =
+        idleTimeoutS > 0 ? idleTimeoutS * 1000 : BUNDLE_IDLE_TIMEOUT_MS;
       bridge.finish(txn);
     }
   }

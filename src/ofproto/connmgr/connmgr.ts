@@ -350,14 +350,15 @@ export class ConnMgr implements Connections, ServiceHost, FailOpenHost, Runnable
     if (!isSent) unsent.inc();
   }
 
-  sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort): void {
-    // Before OpenFlow 1.5 a controller does not hear of the changes that it made.
-    this.#broadcast(
-      'port_status',
-      reason,
-      { kind: 'port_status', reason, port },
-      (conn) => conn !== source || conn.version >= OFP15,
-    );
+  sendPortStatus(source: OfConn | undefined, reason: number, port: PhyPort, old?: PhyPort): void {
+    const body = { kind: 'port_status', reason, port } as const;
+    const before = old && ({ kind: 'port_status', reason, port: old } as const);
+    this.#broadcast('port_status', reason, body, (conn) => {
+      // Before OpenFlow 1.5 a controller does not hear of the changes that it made.
+      if (conn === source && conn.version < OFP15) return false;
+      // Not every version can say every change.
+      return before === undefined || !conn.looksSame(before, body);
+    });
   }
 
   sendFlowRemoved(message: FlowRemoved): void {

@@ -23,7 +23,7 @@ import {
   type OfpMessage,
   type PacketInFormat,
 } from '../../openflow/messages/message.ts';
-import { OFP14, type OfpVersion, type Protocol, versionProtocol } from '../../openflow/version.ts';
+import { OFP13, OFP14, type OfpVersion, type Protocol, versionProtocol } from '../../openflow/version.ts';
 import type { OfConn } from '../ofconn.ts';
 import { FlowModReport } from './flow-mod-report.ts';
 import { Pinsched, type PinschedStats } from './pinsched.ts';
@@ -176,7 +176,7 @@ export class OfConnection implements OfConn, Runnable {
   }
 
   #sendRoleStatus(role: ControllerRole): void {
-    if (this.version < OFP14) return;
+    if (this.version < OFP13) return;
     const generationId = this.generationId ?? 0xffff_ffff_ffff_ffffn;
     this.send({ kind: 'role_status', role, reason: 0, generationId });
   }
@@ -246,6 +246,12 @@ export class OfConnection implements OfConn, Runnable {
   #encode(body: OfpBody, xid: number, more: boolean): Uint8Array[] {
     const message = { ...body, version: this.version, xid, ...(more ? { more } : {}) } as OfpMessage;
     return encodeMessage(message, { protocol: this.protocol });
+  }
+
+  /** Whether two messages are the same in the version of this connection. */
+  looksSame(a: OfpBody, b: OfpBody): boolean {
+    const [x, y] = [this.#encode(a, 0, false)[0]!, this.#encode(b, 0, false)[0]!];
+    return x.length === y.length && x.every((byte, i) => byte === y[i]);
   }
 
   /** Sends a packet-in, through the rate limit if there is one. */

@@ -6,7 +6,6 @@ import type { UserspaceCookie } from '../../odp/action.ts';
 import type { Continuation } from '../../openflow/messages/message.ts';
 import type { PacketInEvent } from '../ofconn.ts';
 import type { Backer } from './backer.ts';
-import type { OfprotoDpif } from './ofproto-dpif.ts';
 import { type FrozenState, type StackEntry, thawMetadata } from './recirc-id.ts';
 import { clearConntrack } from './xlate/flow-edit.ts';
 
@@ -20,9 +19,9 @@ function stackBytes({ value, bytes }: StackEntry): Uint8Array {
   return out;
 }
 
-function continuationOf(state: FrozenState, bridge: OfprotoDpif, upcall: DpifUpcall): Continuation {
+function continuationOf(state: FrozenState, upcall: DpifUpcall): Continuation {
   return {
-    bridge: bridge.uuid,
+    bridge: state.bridge.uuid,
     stack: state.stack.map(stackBytes),
     mirrors: state.mirrors,
     conntracked: state.conntracked,
@@ -33,12 +32,7 @@ function continuationOf(state: FrozenState, bridge: OfprotoDpif, upcall: DpifUpc
 }
 
 /** Gives the packet of an upcall to the controllers that want it. */
-export function sendPacketIn(
-  backer: Backer,
-  bridge: OfprotoDpif,
-  upcall: DpifUpcall,
-  cookie: ControllerCookie,
-): void {
+export function sendPacketIn(backer: Backer, upcall: DpifUpcall, cookie: ControllerCookie): void {
   const state = cookie.recircId !== 0 ? backer.recircIds.find(cookie.recircId) : undefined;
   if (!state) return;
   // The metadata are those at the controller action, not those of the packet that the datapath saw.
@@ -55,7 +49,7 @@ export function sendPacketIn(
     cookie: cookie.ruleCookie,
     metadata: matchOfMetadata(flow),
     userdata: state.userdata,
-    continuation: cookie.continuation ? continuationOf(state, bridge, upcall) : undefined,
+    continuation: cookie.continuation ? continuationOf(state, upcall) : undefined,
   };
   state.bridge.sendPacketIn(event);
 }

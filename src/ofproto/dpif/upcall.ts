@@ -62,6 +62,12 @@ export function handleUpcalls(udpif: Udpif, upcalls: readonly DpifUpcall[]): voi
 type AddOp = (op: DpifOp, ukey?: Ukey) => void;
 
 function handleUpcall(udpif: Udpif, upcall: DpifUpcall, add: AddOp): void {
+  const cookie: UserspaceCookie | undefined = upcall.action?.cookie;
+  // A packet that a controller sent may have no port, yet the actions may send it to the controllers.
+  if (cookie?.kind === 'controller') {
+    if (!cookie.dontSend) sendPacketIn(udpif.backer, upcall, cookie);
+    return;
+  }
   const found = udpif.backer.lookup(upcall.key);
   if ('error' in found) {
     if (upcall.reason === 'miss') {
@@ -80,13 +86,9 @@ function handleUpcall(udpif: Udpif, upcall: DpifUpcall, add: AddOp): void {
     translateMiss(udpif, upcall, found.bridge, found.inPort, add);
     return;
   }
-  const cookie: UserspaceCookie | undefined = upcall.action?.cookie;
   switch (cookie?.kind) {
     case 'slow_path':
       translateSlow(udpif, upcall, found.bridge, found.inPort, add);
-      break;
-    case 'controller':
-      if (!cookie.dontSend) sendPacketIn(udpif.backer, found.bridge, upcall, cookie);
       break;
     case 'sflow':
     case 'ipfix':
