@@ -29,6 +29,7 @@ import { configuredControllers, controllerSettings } from './remotes.ts';
 import { isReservedName } from './reserved-names.ts';
 
 const log = vlog('bridge');
+const netdevLog = vlog('netdev');
 const macLimit = new RateLimit(1, 5);
 const addLimit = new RateLimit(1, 5);
 
@@ -115,9 +116,10 @@ export class Bridge {
     if (iface.netdev.vanished || this.#deviceType(type) !== this.#deviceType(iface.type)) return false;
     iface.type = type;
     try {
-      iface.netdev.configure(config.row?.options ?? new Map());
-    } catch {
-      // Adding it anew reports the reason.
+      configureDevice(iface.netdev, config);
+    } catch (error) {
+      if (!(error instanceof InterfaceError)) throw error;
+      // Adding it anew tells the row.
       return false;
     }
     this.#setMtu(iface.netdev, config);
@@ -174,7 +176,7 @@ export class Bridge {
     try {
       const type = this.#typeOf(config);
       netdev = this.#open(config, type);
-      netdev.configure(config.row?.options ?? new Map());
+      configureDevice(netdev, config);
       this.#setMtu(netdev, config);
       const { ofpPort } = this.#addPort(netdev, config);
       const iface = this.#register(port, config, type, netdev, ofpPort);
@@ -182,32 +184,36 @@ export class Bridge {
       if (config.row) txn.update(config.row, { ...iface.status(), ...iface.statistics() });
     } catch (error) {
       if (netdev) this.#env.devices.release(netdev);
-      if (!(error instanceof Error)) throw error;
-      log.warnRl(addLimit, error.message);
-      const text = error instanceof ReservedNameError ? undefined : error.message;
-      if (config.row) txn.update(config.row, failedInterface(text));
+      if (!(error instanceof InterfaceError)) throw error;
+      if (config.row) txn.update(config.row, failedInterface(error.forUser));
     }
   }
 
-  /** @throws Error worded for the row's error column */
+  /** @throws InterfaceError */
   #open({ name }: IfaceConfig, type: string): Netdev {
-    if (isReservedName(name, this.#env.datapathTypes))
-      throw new ReservedNameError(`could not create interface ${name}, name is reserved`);
+    if (isReservedName(name, this.#env.datapathTypes)) {
+      log.warn(`could not create interface ${name}, name is reserved`);
+      throw new InterfaceError(undefined);
+    }
     try {
       return this.#env.devices.open(name, this.#deviceType(type));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      throw new Error(`could not open network device ${name} (${error.message})`);
+      const text = `could not open network device ${name} (${error.message})`;
+      log.warn(text);
+      throw new InterfaceError(text);
     }
   }
 
-  /** @throws Error worded for the row's error column */
+  /** @throws InterfaceError */
   #addPort(netdev: Netdev, config: IfaceConfig): Ofport {
     try {
       return this.#ofproto!.up.portAdd(netdev, preferredPort(config));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      throw new Error(`could not add network device ${config.name} to ofproto (${error.message})`);
+      const text = `could not add network device ${config.name} to ofproto (${error.message})`;
+      log.warnRl(addLimit, text);
+      throw new InterfaceError(text);
     }
   }
 
@@ -395,8 +401,27 @@ export class Bridge {
   }
 }
 
-/** The row does not say this one: it goes to the log only. */
-class ReservedNameError extends Error {}
+/** An interface cannot be had; the log says why. */
+class InterfaceError extends Error {
+  /** What the row says; undefined where only the log does. */
+  readonly forUser: string | undefined;
+  constructor(forUser: string | undefined) {
+    super(forUser);
+    this.forUser = forUser;
+  }
+}
+
+/** Gives a device the options of its row. @throws InterfaceError */
+function configureDevice(netdev: Netdev, { name, row }: IfaceConfig): void {
+  try {
+    netdev.configure(row?.options ?? new Map());
+  } catch (error) {
+    const text = reason(error);
+    for (const line of text.split('\n')) netdevLog.warn(line);
+    netdevLog.warn(`${name}: could not set configuration (Invalid argument)`);
+    throw new InterfaceError(text);
+  }
+}
 
 /** As the Controller table words it. */
 function roleText(info: ControllerInfo | undefined): 'other' | 'master' | 'slave' | undefined {
