@@ -145,8 +145,9 @@ export class Vlog {
   warnRl(limit: RateLimit, message: string): void {
     this.#limited(WARN, limit, message);
   }
-  infoRl(limit: RateLimit, message: string): void {
-    this.#limited(INFO, limit, message);
+  /** @returns whether the message was written: for what belongs to it */
+  infoRl(limit: RateLimit, message: string): boolean {
+    return this.#limited(INFO, limit, message);
   }
   dbgRl(limit: RateLimit, message: string | (() => string)): void {
     if (this.#enabled(DBG)) this.#limited(DBG, limit, typeof message === 'string' ? message : message());
@@ -157,11 +158,11 @@ export class Vlog {
     return sink !== undefined && (levels[0]! >= level || levels[1]! >= level || levels[2]! >= level);
   }
 
-  #limited(level: number, limit: RateLimit, message: string): void {
-    if (!this.#enabled(level)) return;
+  #limited(level: number, limit: RateLimit, message: string): boolean {
+    if (!this.#enabled(level)) return false;
     if (this.honorRateLimits) {
       const now = sink!.monotonicMs();
-      if (!limit.take(now)) return;
+      if (!limit.take(now)) return false;
       if (limit.dropped > 0) {
         const seconds = (ms: number): number => Math.floor((now - ms) / 1000);
         this.#log(
@@ -173,6 +174,7 @@ export class Vlog {
       }
     }
     this.#log(level, message);
+    return true;
   }
 
   #log(level: number, message: string): void {

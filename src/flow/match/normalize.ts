@@ -76,7 +76,7 @@ export function normalizeMatch(match: Match, mayLog = true): void {
   for (const [first, words] of drop) mask.fill(0, first, first + words);
   zeroWildcardedFields(match);
   if (!mayLog) return;
-  log.infoRl(limit, `normalization changed ofp_match, details:`);
-  log.infoRl(limit, ` pre: ${before}`);
-  log.infoRl(limit, `post: ${formatMatch(match)}`);
+  if (!log.infoRl(limit, 'normalization changed ofp_match, details:')) return;
+  log.info(` pre: ${before}`);
+  log.info(`post: ${formatMatch(match)}`);
 }

@@ -5,8 +5,9 @@
  * C counterpart: ofputil_match_from_ofp11_match and ofputil_pull_ofp11_match of lib/ofp-match.c.
  */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
-import { FIELD, isMplsEthertype, isOf11PortValid, matchDefaultPacketType, matchFieldU32 } from '../fields.ts';
+import { FIELD, isMplsEthertype, matchDefaultPacketType, matchFieldU32 } from '../fields.ts';
 import { catchAllMatch, F, type Match, VLAN_CFI, VLAN_PCP_MASK, VLAN_VID_MASK } from '../layout.ts';
+import { portFromOf11 } from '../ports.ts';
 import { MatchError } from './error.ts';
 import { type DecodeMatchOptions, decodeOxmMatch, encodeOxmMatch, OFPMT_OXM, OFPMT_STANDARD } from './nxm.ts';
 
@@ -36,7 +37,7 @@ function decodeStandard(r: ByteReader): Match {
   const w = r.u32();
   const has = (bit: number): boolean => (w & bit) === 0;
   if (has(W.IN_PORT)) {
-    if (!isOf11PortValid(inPort)) throw new MatchError('OFPBMC_BAD_VALUE');
+    if (portFromOf11(inPort) === undefined) throw new MatchError('OFPBMC_BAD_VALUE');
     mask[F.IN_PORT] = 0xffffffff;
     flow[F.IN_PORT] = inPort;
   }

@@ -1,6 +1,6 @@
 /** `ct`: sends the packet through connection tracking; `ct_clear` forgets what tracking said. */
 import { ParseError, strToU16 } from '../../base/parse.ts';
-import { RateLimit, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import { flowEthertype } from '../../flow/fields.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
 import { F } from '../../flow/layout.ts';
@@ -26,11 +26,11 @@ import {
   packBitRange,
   parseSubfield,
 } from './fields.ts';
+import { limit } from './limit.ts';
 import { formatNat, parseNat } from './nat.ts';
 import { endAction, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
-const limit = new RateLimit(1, 5);
 export const CT_F = { COMMIT: 1, FORCE: 2 } as const;
 /** "Do not recirculate". */
 const NO_TABLE = 255;

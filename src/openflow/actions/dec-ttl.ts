@@ -1,13 +1,13 @@
 /** `dec_ttl`: decrements the IP TTL; a packet whose TTL runs out goes to controllers (with the given ids). */
 import { atoi, ParseError } from '../../base/parse.ts';
-import { RateLimit, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import { OfpError } from '../errors.ts';
 import { defineAction, paren } from './codec.ts';
+import { limit } from './limit.ts';
 import { needsIp } from './prereqs.ts';
 import { endAction, isZeroUntil, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
-const limit = new RateLimit(1, 5);
 const DEFAULT_CONTROLLERS: readonly number[] = [0];
 const MAX_CONTROLLERS = 32000;
 

@@ -5,17 +5,17 @@
  */
 import type { ByteReader } from '../../base/bytes.ts';
 import { hexDump } from '../../base/hex-dump.ts';
-import { RateLimit, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import type { TunTable } from '../../flow/tun-metadata.ts';
 import { OfpError } from '../errors.ts';
 import { type OfpVersion, versionName } from '../version.ts';
 import type { OfpAct, OfpActKind } from './action.ts';
+import { limit } from './limit.ts';
 import { formOf, isKnownVendor } from './table.ts';
 import { ACTIONS_ONLY, INST, verifyActions } from './verify.ts';
 import { type ActionDecoding, OFPAT_VENDOR } from './wire.ts';
 
 const log = vlog('ofp_actions');
-const limit = new RateLimit(1, 5);
 /** Actions can nest (clone in clone ...); a message of 64 kB could otherwise nest 4,000 deep. */
 const MAX_DEPTH = 64;
 

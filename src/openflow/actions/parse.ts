@@ -20,8 +20,8 @@ export interface ParsedActions {
 }
 
 const MAX_DEPTH = 100;
-/** More than any message can carry. */
-const MAX_ACTIONS = 8192;
+/** More than a message with a list of 16-byte actions can carry. */
+const MAX_ACTIONS = 4095;
 
 class Parsing implements ActionParsing {
   readonly portNames: NameMap | undefined;

@@ -1,7 +1,7 @@
 /** `sample`: sends a share of the packets to IPFIX collectors. Four wire forms, of which the oldest that can say it is used. */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { ParseError, strToU16, strToU32 } from '../../base/parse.ts';
-import { RateLimit, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
 import { OFPP, parsePort, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
@@ -16,10 +16,10 @@ import {
   packBitRange,
   parseSubfield,
 } from './fields.ts';
+import { limit } from './limit.ts';
 import { type ActionDecoding, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
-const limit = new RateLimit(1, 5);
 const DIRECTIONS = ['default', 'ingress', 'egress'] as const;
 
 type Sample = Act<'sample'>;

@@ -6,7 +6,7 @@
  */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { ParseError } from '../../base/parse.ts';
-import { RateLimit, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import { usableProtocols } from '../../flow/field-text.ts';
 import {
   FIELD,
@@ -26,6 +26,7 @@ import { putEthDst, putEthSrc } from './eth-address.ts';
 import { formatFieldValue, hasNxmHeader, parseFieldValue, pullEntry, putEntry } from './fields.ts';
 import { putEcn, putIpv4Dst, putIpv4Src, putTos } from './ip-header.ts';
 import { putL4Dst, putL4Src } from './l4-port.ts';
+import { limit } from './limit.ts';
 import { putRegLoad } from './put-reg-load.ts';
 import { putSetFieldEntry } from './put-set-field.ts';
 import { putSetVlanPcp, putSetVlanVid } from './vlan-id.ts';
@@ -33,7 +34,6 @@ import { putPopVlan, putPushVlan } from './vlan-tag.ts';
 import { type ActionDecoding, endAction, isZeroUntil, WireForm } from './wire.ts';
 
 const log = vlog('ofp_actions');
-const limit = new RateLimit(1, 5);
 const VLAN_8021Q = 0x8100;
 const VLAN_VID = FIELD.vlan_vid;
 const IN_PORT_OXM = FIELD.in_port_oxm;

@@ -3,7 +3,7 @@ import { RateLimit, vlog } from '../../base/vlog.ts';
 import { OfpError } from '../errors.ts';
 import type { Codec } from './codec.ts';
 import type { OfpKind } from './message.ts';
-import { identify } from './raw.ts';
+import { checkLength, identify, type Raw } from './raw.ts';
 import { bitNames } from './text.ts';
 
 const log = vlog('ofp_bundle');
@@ -34,17 +34,26 @@ const BUNDLEABLE: ReadonlySet<OfpKind> = new Set<OfpKind>([
   'port_mod',
 ]);
 
+const idText = (id: number): string => (id === 0 ? '0' : `0x${id.toString(16)}`);
+
+/** Form of a message in a bundle. One that is not understood is refused as one that does not belong there. */
+function identifyInner(message: Uint8Array): Raw {
+  try {
+    const raw = identify(message);
+    checkLength(raw, message[0]!, message.length);
+    return raw;
+  } catch (error) {
+    if (!(error instanceof OfpError)) throw error;
+    log.warnRl(limit, `OFPT14_BUNDLE_ADD_MESSAGE contained message is unparsable (${error.code})`);
+    throw new OfpError('OFPBFC_MSG_UNSUP');
+  }
+}
+
 export const bundleControl: Codec<'bundle_control'> = {
-  decode(r, c) {
-    const bundleId = r.u32();
-    const type = r.u16();
-    const flags = r.u16();
-    if (!c.loose && flags & ~(OFPBF.ATOMIC | OFPBF.ORDERED)) throw new OfpError('OFPBFC_BAD_FLAGS');
-    return { kind: 'bundle_control', bundleId, type, flags };
-  },
+  decode: (r) => ({ kind: 'bundle_control', bundleId: r.u32(), type: r.u16(), flags: r.u16() }),
   encode: (w, m) => void w.u32(m.bundleId).u16(m.type).u16(m.flags),
   format: (m) =>
-    `\n bundle_id=0x${m.bundleId.toString(16)} type=${TYPE_NAMES[m.type] ?? m.type} flags=${bitNames(m.flags, FLAG_NAMES, ' ')}`,
+    `\n bundle_id=${idText(m.bundleId)} type=${TYPE_NAMES[m.type] ?? m.type} flags=${bitNames(m.flags, FLAG_NAMES, ' ')}`,
 };
 
 export const bundleAddMessage: Codec<'bundle_add_message'> = {
@@ -60,7 +69,7 @@ export const bundleAddMessage: Codec<'bundle_add_message'> = {
     const message = inner.subarray(0, length);
     const xid = ((inner[4]! << 24) | (inner[5]! << 16) | (inner[6]! << 8) | inner[7]!) >>> 0;
     if (xid !== c.xid) throw new OfpError('OFPBFC_MSG_BAD_XID');
-    const { kind, name } = identify(message);
+    const { kind, name } = identifyInner(message);
     if (!BUNDLEABLE.has(kind)) {
       log.warnRl(limit, `${name} message not allowed inside OFPT14_BUNDLE_ADD_MESSAGE`);
       throw new OfpError('OFPBFC_MSG_UNSUP');
@@ -69,6 +78,6 @@ export const bundleAddMessage: Codec<'bundle_add_message'> = {
   },
   encode: (w, m) => void w.u32(m.bundleId).u16(0).u16(m.flags).put(m.message),
   format(m, f) {
-    return `\n bundle_id=0x${m.bundleId.toString(16)} flags=${bitNames(m.flags, FLAG_NAMES, ' ')}\n${f.nested(m.message).replace(/ $/, '')}`;
+    return `\n bundle_id=${idText(m.bundleId)} flags=${bitNames(m.flags, FLAG_NAMES, ' ')}\n${f.nested(m.message).replace(/ $/, '')}`;
   },
 };

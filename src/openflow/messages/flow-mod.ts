@@ -20,10 +20,11 @@ import {
   readMatch11,
   readNxMatch,
 } from './body.ts';
-import type { Codec, DecodeContext, EncodeContext } from './codec.ts';
+import type { Codec, DecodeContext, EncodeContext, FormatContext } from './codec.ts';
 import { decodeFlowFlags, encodeFlowFlags, flowFlagsText } from './flow-flags.ts';
 import { type Body, FF, type FlowModCommand, type Message, NO_BUFFER } from './message.ts';
 import { readPort11 } from './phy-port.ts';
+import { nxMatchText, of10MatchText } from './raw-match-text.ts';
 
 const log = vlog('ofp_flow');
 const limit = new RateLimit(5, 20);
@@ -223,6 +224,14 @@ function encode10(w: ByteWriter, m: Message<'flow_mod'>, c: EncodeContext): void
 
 const hex = (n: bigint): string => `0x${n.toString(16)}`;
 
+/** From here on a match of OpenFlow 1.0 is printed as it is in the message. */
+const RAW_VERBOSITY = 3;
+
+function rawMatchText(f: FormatContext): string | undefined {
+  if (f.raw === 'NXT_FLOW_MOD') return nxMatchText(f.bytes);
+  return f.raw === 'OFPT10_FLOW_MOD' ? of10MatchText(f.bytes, f.portNames) : undefined;
+}
+
 export const flowMod: Codec<'flow_mod'> = {
   decode: (r, c) => (c.raw === 'OFPT11_FLOW_MOD' ? decode11(r, c) : decode10(r, c)),
   encode: (w, m, c) => (c.raw === 'OFPT11_FLOW_MOD' ? encode11(w, m, c) : encode10(w, m, c)),
@@ -230,13 +239,15 @@ export const flowMod: Codec<'flow_mod'> = {
     let s = ` ${COMMAND_TEXT[m.command]}`;
     if (m.tableId !== 0 || f.tableNames?.nameOf(0) !== undefined)
       s += ` table:${formatTable(m.tableId, f.tableNames)}`;
-    s += ` ${matchText(m.match, f, m.priority)}`;
+    const rawMatch = f.verbosity >= RAW_VERBOSITY ? rawMatchText(f) : undefined;
+    s += ` ${rawMatch ?? matchText(m.match, f, m.priority)}`;
     if (!s.endsWith(' ')) s += ' ';
     if (m.newCookie !== 0n && m.newCookie !== NO_COOKIE) s += `cookie:${hex(m.newCookie)} `;
     if (m.cookieMask !== 0n) s += `cookie:${hex(m.cookie)}/${hex(m.cookieMask)} `;
     if (m.idleTimeout) s += `idle:${m.idleTimeout} `;
     if (m.hardTimeout) s += `hard:${m.hardTimeout} `;
     if (m.importance) s += `importance:${m.importance} `;
+    if (rawMatch !== undefined && m.priority !== DEFAULT_PRIORITY) s += `pri:${m.priority} `;
     if (m.bufferId !== NO_BUFFER) s += `buf:0x${m.bufferId.toString(16)} `;
     if (m.outPort !== OFPP.NONE) s += `out_port:${formatPort(m.outPort, f.portNames)} `;
     // OpenFlow 1.0 and 1.1 have no such flag on the wire.

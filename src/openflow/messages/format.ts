@@ -102,8 +102,10 @@ export function formatMessage(message: OfpMessage | Uint8Array, options: FormatO
   if (message instanceof Uint8Array) return formatBytes(message, options);
   const raw = chooseRaw(message, {});
   const flags = message.more ? ' flags=[more]' : '';
-  // Only a hello and a forwarded or bundled message print their own bytes.
-  const bytes = message.kind === 'hello' ? (encodeMessage(message)[0] ?? EMPTY) : EMPTY;
+  // Few kinds print from their own bytes.
+  const detailed = (options.verbosity ?? 1) > 1;
+  const fromBytes = message.kind === 'hello' || (message.kind === 'flow_mod' && detailed);
+  const bytes = fromBytes ? (encodeMessage(message)[0] ?? EMPTY) : EMPTY;
   const body = codecOf(raw.kind).format?.(message, contextFor(bytes, message.version, raw, options)) ?? '';
   return endLine(chomp(headerText(raw, message.version, message.xid) + flags + body));
 }
