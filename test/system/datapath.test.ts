@@ -103,6 +103,21 @@ test('TCP with unfinished checksums and large segments passes between veth ports
   await tcp(two, one, '10.9.0.1');
 });
 
+test('a port that goes down and up again carries packets again', options, async () => {
+  using middle = new Namespace();
+  using one = new Namespace();
+  using two = new Namespace();
+  plug(one, middle, 's1', '10.9.0.1/24');
+  plug(two, middle, 's2', '10.9.0.2/24');
+  await using datapath = new Switch(middle, 'flood');
+  await datapath.next('ready');
+  await tcp(one, two, '10.9.0.2');
+  for (const port of ['s1', 's2']) middle.ip('link', 'set', port, 'down');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (const port of ['s1', 's2']) middle.ip('link', 'set', port, 'up');
+  await tcp(one, two, '10.9.0.2');
+});
+
 test(
   'a tag that one switch pushes and another pops carries TCP over the trunk between them',
   options,
