@@ -221,8 +221,9 @@ export class OfprotoDpif implements OfprotoProvider {
   }
 
   /** The rules of the conjunctive match that the last traced lookup found, as text. */
-  takeConjunctionTrace(): string[] {
-    const texts = [...this.#conjunctions].map((r) => formatMatch(expandMatch(r.match), r.priority));
+  takeConjunctionTrace(names: boolean): string[] {
+    const options = names ? { ports: this.portNames() } : {};
+    const texts = [...this.#conjunctions].map((r) => formatMatch(expandMatch(r.match), r.priority, options));
     this.#conjunctions = new Set();
     return texts;
   }

@@ -97,7 +97,7 @@ export function reportTable(ctx: XlateCtx, rule: Rule, tableId: number): void {
     if (rule.cookie !== 0n) text += `, cookie 0x${rule.cookie.toString(16)}`;
   }
   ctx.trace = ctx.report('table', text);
-  for (const conj of ctx.bridge.takeConjunctionTrace()) ctx.report('detail', `conj. ${conj}`);
+  for (const conj of ctx.bridge.takeConjunctionTrace(ctx.names)) ctx.report('detail', `conj. ${conj}`);
 }
 
 /** Exchanges the packet's addresses and ports with those of its connection's original direction. */
