@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -27,6 +28,18 @@ export const whyNoNamespaces = (): string | undefined =>
   process.getuid?.() === 0 && spawnSync('ip', ['netns', 'list']).status === 0
     ? undefined
     : 'needs root and iproute2';
+
+/** Whether somebody listens on that socket. */
+function accepts(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = net.connect(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
+}
 
 export interface RunResult {
   readonly status: number | null;
@@ -86,7 +99,7 @@ export class Daemons {
     this.#children.set(name, child);
     for (let i = 0; i < 400; i++) {
       const serves = name === 'ovsdb-server' ? this.socket : path.join(this.dir, `${name}.${child.pid}.ctl`);
-      if (fs.existsSync(serves)) return;
+      if (await accepts(serves)) return;
       if (child.exitCode !== null) break;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }

@@ -44,11 +44,15 @@ for (const side of ['ours', 'theirs'] as Side[]) {
     test('a drop flow of higher priority cuts it, and its counters are right', async () => {
       d.foreign('ovs-ofctl', 'add-flow', 'br0', 'priority=50000,icmp,actions=drop');
       assert.equal(a.ping('10.1.1.2', 4), 0);
-      await until('the counters are there', () =>
-        /n_packets=4, n_bytes=392,.*priority=50000,icmp actions=drop/.test(
-          d.foreign('ovs-ofctl', 'dump-flows', 'br0'),
-        ),
-      );
+      // Debian's release also credits what its megaflow had counted for the rule before.
+      const right = side === 'ours' ? /^4$/ : /^[4-9]$/;
+      await until('the counters are there', () => {
+        const flows = d.foreign('ovs-ofctl', 'dump-flows', 'br0');
+        const [, packets, bytes] = /n_packets=(\d+), n_bytes=(\d+),.*priority=50000,icmp actions=drop/.exec(
+          flows,
+        )!;
+        return right.test(packets!) && Number(bytes) === 98 * Number(packets);
+      });
     });
 
     test('deleting it brings the ping back', () => {
