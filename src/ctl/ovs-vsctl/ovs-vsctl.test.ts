@@ -25,6 +25,8 @@ async function world() {
       err: (text) => {
         err += text;
       },
+      outBytes: () => {},
+      outBytes: () => {},
       readStdin: () => new Uint8Array(0),
       isTty: false,
       terminalColumns: undefined,
