@@ -26,7 +26,6 @@ async function world() {
         err += text;
       },
       outBytes: () => {},
-      outBytes: () => {},
       readStdin: () => new Uint8Array(0),
       isTty: false,
       terminalColumns: undefined,

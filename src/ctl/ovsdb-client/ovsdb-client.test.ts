@@ -23,6 +23,7 @@ async function world() {
       err: (text) => {
         result.err += text;
       },
+      outBytes: () => {},
       readStdin: () => new TextEncoder().encode(stdin),
       isTty: false,
       terminalColumns: undefined,
