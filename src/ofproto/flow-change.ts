@@ -56,7 +56,8 @@ function hasDefaultHiddenFields(match: MiniMatch): boolean {
 }
 
 export class FlowChange {
-  readonly mod: FlowMod;
+  /** The message but for its match, of which {@link #match} is all that is needed. */
+  readonly mod: Omit<FlowMod, 'match'>;
   readonly #host: FlowChangeHost;
   readonly #match: MiniMatch;
   /** After {@link start}: what came, and for deletions what went. */
@@ -65,9 +66,10 @@ export class FlowChange {
 
   /** @throws OfpError when the message can be refused without looking at the tables */
   constructor(host: FlowChangeHost, mod: FlowMod) {
+    const { match, ...rest } = mod;
     this.#host = host;
-    this.mod = mod;
-    this.#match = miniMatchOf(mod.match);
+    this.mod = rest;
+    this.#match = miniMatchOf(match);
     if (mod.command === 'delete' || mod.command === 'delete_strict') return;
     const { tableId, flags } = mod;
     const table = host.flows.table(tableId === OFPTT_ALL ? 0 : tableId);

@@ -2,10 +2,12 @@
 import { OfpError } from '../../openflow/errors.ts';
 import { OFPBCT } from '../../openflow/messages/bundle.ts';
 import { decodeMessage } from '../../openflow/messages/decode.ts';
+import type { Message } from '../../openflow/messages/message.ts';
 import { type BundleStep, Bundles } from '../bundles.ts';
 import { FlowChange } from '../flow-change.ts';
 import { GroupChange } from '../group-table.ts';
 import type { Ofport } from '../ofport.ts';
+import type { PacketToSend } from '../ofproto-provider.ts';
 import { decodeOptions } from './decode-options.ts';
 import { type Handler, Request } from './handler.ts';
 import { preparePacketOut } from './packet-out.ts';
@@ -34,65 +36,120 @@ export const handleBundleControl: Handler<'bundle_control'> = ({ bundleId, type,
   r.reply({ kind: 'bundle_control', bundleId, type: type + 1, flags: 0 });
 };
 
+/*
+ * The steps are classes, not closures over the decoded message: a bundle may hold a hundred thousand of them, and
+ * the message of a flow mod is far larger than what is left of it here.
+ */
+
+class FlowModStep implements BundleStep {
+  readonly isPortMod = false;
+  readonly #by: Request;
+  readonly #change: FlowChange;
+  constructor(by: Request, m: Message<'flow_mod'>) {
+    this.#by = by;
+    this.#change = new FlowChange(by.ofproto, m);
+  }
+  get bytes(): Uint8Array {
+    return this.#by.bytes;
+  }
+  start(): void {
+    this.#change.start();
+  }
+  revert(): void {
+    this.#change.revert();
+  }
+  finish(): void {
+    this.#by.ofproto.finishFlowChange(this.#change, this.#by);
+  }
+}
+
+class GroupModStep implements BundleStep {
+  readonly isPortMod = false;
+  readonly #by: Request;
+  readonly #message: Message<'group_mod'>;
+  readonly #change: GroupChange;
+  constructor(by: Request, m: Message<'group_mod'>) {
+    this.#by = by;
+    this.#message = m;
+    this.#change = new GroupChange(by.ofproto, m);
+  }
+  get bytes(): Uint8Array {
+    return this.#by.bytes;
+  }
+  start(): void {
+    this.#change.start();
+  }
+  revert(): void {
+    this.#change.revert();
+  }
+  finish(): void {
+    const { ofproto, conn } = this.#by;
+    ofproto.finishGroupChange(this.#change);
+    ofproto.connections.sendRequestForward(conn, this.#message);
+  }
+}
+
+class PacketOutStep implements BundleStep {
+  readonly isPortMod = false;
+  readonly #by: Request;
+  readonly #packet: PacketToSend;
+  #send: (() => void) | undefined;
+  constructor(by: Request, m: Message<'packet_out'>) {
+    this.#by = by;
+    this.#packet = preparePacketOut(m, by);
+  }
+  get bytes(): Uint8Array {
+    return this.#by.bytes;
+  }
+  start(): void {
+    const { ofproto } = this.#by;
+    ofproto.checkActions(this.#packet.actions);
+    // It goes the way that the messages before it have made.
+    this.#send = ofproto.provider.preparePacketOut?.(this.#packet, ofproto.flows.version + 1);
+  }
+  revert(): void {}
+  finish(): void {}
+  execute(): void {
+    if (this.#send) this.#send();
+    else this.#by.ofproto.provider.packetOut(this.#packet);
+  }
+}
+
+class PortModStep implements BundleStep {
+  readonly isPortMod = true;
+  readonly #by: Request;
+  readonly #message: Message<'port_mod'>;
+  #port: Ofport | undefined;
+  constructor(by: Request, m: Message<'port_mod'>) {
+    this.#by = by;
+    this.#message = m;
+  }
+  get bytes(): Uint8Array {
+    return this.#by.bytes;
+  }
+  start(): void {
+    this.#port = checkPortMod(this.#message, this.#by);
+  }
+  revert(): void {}
+  finish(): void {
+    applyPortMod(this.#message, this.#port!, this.#by);
+  }
+}
+
 /** What a message will do in a commit. @throws OfpError when it can be refused now */
 function stepOf(inner: Uint8Array, r: Request): BundleStep {
   const { ofproto, conn } = r;
   const m = decodeMessage(inner, decodeOptions(ofproto, conn));
-  const bytes = r.bytes.slice();
-  const by = new Request(ofproto, conn, m, bytes);
+  const by = new Request(ofproto, conn, m, r.bytes.slice());
   switch (m.kind) {
-    case 'flow_mod': {
-      const change = new FlowChange(ofproto, m);
-      return {
-        bytes,
-        isPortMod: false,
-        start: () => change.start(),
-        revert: () => change.revert(),
-        finish: () => ofproto.finishFlowChange(change, by),
-      };
-    }
-    case 'group_mod': {
-      const change = new GroupChange(ofproto, m);
-      return {
-        bytes,
-        isPortMod: false,
-        start: () => change.start(),
-        revert: () => change.revert(),
-        finish: () => {
-          ofproto.finishGroupChange(change);
-          ofproto.connections.sendRequestForward(conn, m);
-        },
-      };
-    }
-    case 'packet_out': {
-      const packet = preparePacketOut({ ...m, packet: m.packet.slice() }, by);
-      let send = (): void => ofproto.provider.packetOut(packet);
-      return {
-        bytes,
-        isPortMod: false,
-        start: () => {
-          ofproto.checkActions(packet.actions);
-          // It goes the way that the messages before it have made.
-          const version = ofproto.flows.version + 1;
-          send = ofproto.provider.preparePacketOut?.(packet, version) ?? send;
-        },
-        revert: () => {},
-        finish: () => {},
-        execute: () => send(),
-      };
-    }
-    case 'port_mod': {
-      let port: Ofport | undefined;
-      return {
-        bytes,
-        isPortMod: true,
-        start: () => {
-          port = checkPortMod(m, by);
-        },
-        revert: () => {},
-        finish: () => applyPortMod(m, port!, by),
-      };
-    }
+    case 'flow_mod':
+      return new FlowModStep(by, m);
+    case 'group_mod':
+      return new GroupModStep(by, m);
+    case 'packet_out':
+      return new PacketOutStep(by, m);
+    case 'port_mod':
+      return new PortModStep(by, m);
     default:
       throw new OfpError('OFPBFC_MSG_UNSUP');
   }
