@@ -55,8 +55,11 @@ export function processIo(program: string): ToolIo {
 /** Runs a tool as this process. */
 export async function runTool(name: string, tool: Tool): Promise<void> {
   const program = programName(name);
-  const io = processIo(program);
-  installLogSink(program, io.host.loop.clock);
+  const plain = processIo(program);
+  const sink = installLogSink(program, plain.host.loop.clock);
+  const io: ToolIo = Object.assign(plain, {
+    openLog: (file?: string) => sink.open(file || path.join(plain.host.dirs.log, `${program}.log`)),
+  });
   let status: number;
   try {
     status = await tool(process.argv.slice(2), io);
