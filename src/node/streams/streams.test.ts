@@ -21,7 +21,8 @@ test('targets are parsed as the C implementation does', () => {
   assert.deepEqual(t('ptcp:'), { kind: 'tcp', host: '', port: 6640, passive: true });
   assert.deepEqual(t('pssl:1:127.0.0.1'), { kind: 'ssl', host: '127.0.0.1', port: 1, passive: true });
   assert.deepEqual(t('unix:a.sock'), { kind: 'unix', path: '/run/a.sock', passive: false });
-  for (const bad of ['', 'x', 'foo:1', 'tcp:', 'tcp:h:99999', 'ptcp:x']) assert.throws(() => t(bad), { code: 'EAFNOSUPPORT' });
+  for (const bad of ['', 'x', 'foo:1', 'tcp:', 'tcp:h:99999', 'ptcp:x'])
+    assert.throws(() => t(bad), { code: 'EAFNOSUPPORT' });
 });
 
 for (const quick of [false, true]) {
@@ -58,7 +59,9 @@ for (const quick of [false, true]) {
   });
 
   test(`a socket path that is too long fails with ENAMETOOLONG over ${how}`, async () => {
-    await assert.rejects(connect(new NodeStreams(dir, quick), `unix:${dir}/${'x'.repeat(120)}`), { code: 'ENAMETOOLONG' });
+    await assert.rejects(connect(new NodeStreams(dir, quick), `unix:${dir}/${'x'.repeat(120)}`), {
+      code: 'ENAMETOOLONG',
+    });
   });
 }
 
