@@ -134,7 +134,7 @@ export class Bundles {
     this.#start(steps, (flags & OFPBF.ATOMIC) !== 0);
     this.#ofproto.publish();
     for (const step of steps) step.finish();
-    this.#ofproto.monitors.flush();
+    this.#ofproto.flushMonitors();
     for (const step of steps) step.execute?.();
   }
 

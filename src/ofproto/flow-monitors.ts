@@ -168,8 +168,9 @@ export class FlowMonitors {
     }
   }
 
-  /** Sends what {@link report} collected. */
-  flush(): void {
+  /** Sends what {@link report} collected. @returns whether a connection paused: {@link run} must be called */
+  flush(): boolean {
+    let paused = false;
     for (const [conn, watcher] of this.#watchers) {
       if (watcher.updates.length > 0) {
         conn.send({ kind: 'flow_monitor_stats_reply', updates: watcher.updates });
@@ -179,8 +180,10 @@ export class FlowMonitors {
       if (watcher.pausedAt === 0 && watcher.monitors.size > 0 && conn.backlog > PAUSE_BYTES) {
         watcher.pausedAt = this.#seqno++;
         conn.send({ kind: 'flow_monitor_paused' });
+        paused = true;
       }
     }
+    return paused;
   }
 
   /** Lets connections go on that have caught up. @returns whether some have not */

@@ -320,6 +320,38 @@ test('flow monitors hear of the changes of others, in brief of their own', () =>
   assert.equal(watcher.async.length, 4);
 });
 
+test('a connection that lags behind gets no flow updates until it has caught up', () => {
+  const bench = new Bench();
+  const watcher = bench.connect(5);
+  watcher.request({
+    kind: 'flow_monitor_stats_request',
+    requests: [
+      {
+        id: 1,
+        command: 'add',
+        flags: OFPFMF.ADD | OFPFMF.REMOVED | OFPFMF.MODIFY,
+        outPort: OFPP.NONE,
+        outGroup: OFPG_ANY,
+        tableId: 255,
+        match: catchAllMatch(),
+      },
+    ],
+  });
+  const kinds = (): string[] => watcher.async.map((b) => b.kind);
+  watcher.backlog = 1 << 20;
+  bench.ofproto.flowMod(flow('add', 'in_port=1 actions=drop'));
+  bench.ofproto.flowMod(flow('add', 'in_port=2 actions=drop'));
+  bench.run(1000);
+  assert.deepEqual(kinds(), ['flow_monitor_stats_reply', 'flow_monitor_paused']);
+  watcher.backlog = 0;
+  bench.run(1000);
+  assert.deepEqual(kinds().slice(2), ['flow_monitor_stats_reply', 'flow_monitor_resumed']);
+  const [, , missed] = watcher.async;
+  assert.deepEqual(missed!.kind === 'flow_monitor_stats_reply' && missed!.updates.map((u) => u.event), [
+    'added',
+  ]);
+});
+
 test('ports get the numbers that they ask for, or the next that was not used', () => {
   const bench = new Bench();
   const { ofproto } = bench;

@@ -130,6 +130,8 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   /** Housekeeping of others, e.g. of bundles: run once a second while there is any. */
   readonly everySecond = new Set<(nowMs: number) => void>();
   #nextSecondMs = 0;
+  /** Some connection's flow monitors wait for it to catch up. */
+  #monitorsPaused = false;
 
   constructor(options: OfprotoOptions) {
     this.name = options.name;
@@ -163,7 +165,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
 
   run(nowMs: number): void {
     this.flows.sweep(SWEEP_RULES, this.#ruleGone);
-    this.monitors.run();
+    this.#monitorsPaused = this.monitors.run();
     for (const port of this.ports.all()) {
       if (port.netdev.changeSeq !== this.#told.get(port)?.changeSeq) this.refreshPort(port);
       if (port.refreshEnabled()) this.#portChanged(port, port.config, undefined);
@@ -176,8 +178,8 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
 
   deadline(): number {
     if (this.flows.hasGarbage) return 0;
-    if (this.monitors.run()) return this.now() + MONITOR_POLL_MS;
-    return this.everySecond.size > 0 ? this.#nextSecondMs : Number.POSITIVE_INFINITY;
+    const poll = this.#monitorsPaused ? this.now() + MONITOR_POLL_MS : Number.POSITIVE_INFINITY;
+    return this.everySecond.size > 0 ? Math.min(poll, this.#nextSecondMs) : poll;
   }
 
   /** FRAG.*: how to treat IP fragments. */
@@ -301,7 +303,12 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     change.start();
     this.publish();
     this.finishFlowChange(change, by);
-    this.monitors.flush();
+    this.flushMonitors();
+  }
+
+  /** Sends the flow monitors what came of changes. */
+  flushMonitors(): void {
+    if (this.monitors.flush()) this.wake();
   }
 
   /** Lets lookups see what was started. */
@@ -397,7 +404,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     this.#reportDeleted(rules, reason, undefined);
     this.#discard(rules);
     this.#countLearned([], rules);
-    this.monitors.flush();
+    this.flushMonitors();
   }
 
   /** Rules came and went: deletes what their `learn` actions made, if they asked for that. */
@@ -475,12 +482,17 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     change.start();
     this.publish();
     this.finishGroupChange(change);
-    this.monitors.flush();
+    this.flushMonitors();
   }
 
   /** Flows of the switch itself in table 0. */
   countHiddenRules(): number {
     return this.flows.tables[0]!.hiddenCount;
+  }
+
+  /** Lookups may un-wildcard other bits than before: cached translations must be checked. */
+  lookupsChanged(): void {
+    this.publish();
   }
 
   /** Applies a new limit on the number of flows, evicting what is over it. */
