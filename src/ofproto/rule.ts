@@ -75,14 +75,17 @@ export class Rule extends ClsRule {
 
   /** Counts packets that the flow handled. `usedMs` is monotonic. */
   credit(packets: number, bytes: number, usedMs: number): void {
-    if (this.#successor) {
-      if (this.#successorCounts) this.#successor.credit(packets, bytes, usedMs);
-      else this.#successor.credit(0, 0, usedMs);
-      return;
+    let rule: Rule = this;
+    let counts = true;
+    for (let next = rule.#successor; next; next = rule.#successor) {
+      counts &&= rule.#successorCounts;
+      rule = next;
     }
-    this.packets += packets;
-    this.bytes += bytes;
-    if (usedMs > this.usedMs) this.usedMs = usedMs;
+    if (counts) {
+      rule.packets += packets;
+      rule.bytes += bytes;
+    }
+    if (usedMs > rule.usedMs) rule.usedMs = usedMs;
   }
 
   /** Takes the place of `old`: its statistics go on here, without its counts unless `keepCounts`. */
