@@ -21,7 +21,8 @@ const once = process.argv.includes('--once');
 const dummy = process.argv.includes('--dummy');
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-ts-'));
 const env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir };
-const BRIDGE = 'br0';
+/** Somebody's own br0 stays untouched. */
+const BRIDGE = fs.existsSync('/sys/class/net/br0') ? `br${process.pid}` : 'br0';
 
 const program = (name: string): string => path.join(root, 'bin', name);
 const step = (text: string): void => console.log(`\x1b[1m==> ${text}\x1b[0m`);

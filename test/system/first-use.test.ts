@@ -31,10 +31,10 @@ for (const side of ['ours', 'theirs'] as Side[]) {
     });
 
     test('a bridge with two ports carries a ping by NORMAL', async () => {
-      d.foreign('ovs-vsctl', 'add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev');
-      d.foreign('ovs-vsctl', 'add-port', 'br0', a.port, '--', 'add-port', 'br0', b.port);
+      d.foreign('ovs-vsctl', 'add-br', 'brt0', '--', 'set', 'bridge', 'brt0', 'datapath_type=netdev');
+      d.foreign('ovs-vsctl', 'add-port', 'brt0', a.port, '--', 'add-port', 'brt0', b.port);
       assert.deepEqual(
-        d.foreign('ovs-vsctl', 'list-ports', 'br0').trim().split('\n').sort(),
+        d.foreign('ovs-vsctl', 'list-ports', 'brt0').trim().split('\n').sort(),
         [a.port, b.port].sort(),
       );
       assert.match(d.foreign('ovs-vsctl', 'get', 'interface', a.port, 'ofport'), /^[12]\n$/);
@@ -42,12 +42,12 @@ for (const side of ['ours', 'theirs'] as Side[]) {
     });
 
     test('a drop flow of higher priority cuts it, and its counters are right', async () => {
-      d.foreign('ovs-ofctl', 'add-flow', 'br0', 'priority=50000,icmp,actions=drop');
+      d.foreign('ovs-ofctl', 'add-flow', 'brt0', 'priority=50000,icmp,actions=drop');
       assert.equal(a.ping('10.1.1.2', 4), 0);
       // Debian's release also credits what its megaflow had counted for the rule before.
       const right = side === 'ours' ? /^4$/ : /^[4-9]$/;
       await until('the counters are there', () => {
-        const flows = d.foreign('ovs-ofctl', 'dump-flows', 'br0');
+        const flows = d.foreign('ovs-ofctl', 'dump-flows', 'brt0');
         const [, packets, bytes] = /n_packets=(\d+), n_bytes=(\d+),.*priority=50000,icmp actions=drop/.exec(
           flows,
         )!;
@@ -56,16 +56,16 @@ for (const side of ['ours', 'theirs'] as Side[]) {
     });
 
     test('deleting it brings the ping back', () => {
-      d.foreign('ovs-ofctl', 'del-flows', 'br0', 'icmp');
+      d.foreign('ovs-ofctl', 'del-flows', 'brt0', 'icmp');
       assert.equal(a.ping('10.1.1.2'), 3);
-      const flows = d.foreign('ovs-ofctl', 'dump-flows', 'br0');
+      const flows = d.foreign('ovs-ofctl', 'dump-flows', 'brt0');
       assert.match(flows, /actions=NORMAL/);
       assert.doesNotMatch(flows, /actions=drop/);
     });
 
     test('the hosts are in the MAC table', () => {
       const mac = a.run('cat', '/sys/class/net/eth0/address').stdout.trim();
-      assert.match(d.foreign('ovs-appctl', 'fdb/show', 'br0'), new RegExp(` ${mac} `));
+      assert.match(d.foreign('ovs-appctl', 'fdb/show', 'brt0'), new RegExp(` ${mac} `));
     });
 
     // Debian's release cannot do this: its userspace datapath does not take a veth pair's unfinished checksums.
@@ -88,8 +88,8 @@ for (const side of ['ours', 'theirs'] as Side[]) {
       });
 
     test('a learning controller drives the bridge in fail_mode=secure', async () => {
-      d.foreign('ovs-vsctl', 'set-fail-mode', 'br0', 'secure');
-      d.foreign('ovs-ofctl', 'del-flows', 'br0');
+      d.foreign('ovs-vsctl', 'set-fail-mode', 'brt0', 'secure');
+      d.foreign('ovs-ofctl', 'del-flows', 'brt0');
       assert.equal(a.ping('10.1.1.2', 2), 0);
       const socket = `${d.dir}/controller`;
       const controller: ChildProcess = spawn('/usr/bin/ovs-testcontroller', [`punix:${socket}`], {
@@ -98,12 +98,12 @@ for (const side of ['ours', 'theirs'] as Side[]) {
       });
       try {
         await until('the controller listens', () => fs.existsSync(socket));
-        d.foreign('ovs-vsctl', 'set-controller', 'br0', `unix:${socket}`);
+        d.foreign('ovs-vsctl', 'set-controller', 'brt0', `unix:${socket}`);
         await until('the ping crosses', () => a.ping('10.1.1.2', 2) === 2, 20_000);
         await until('the database says that it is connected', () =>
           d.foreign('ovs-vsctl', '--columns=is_connected', '--bare', 'list', 'controller').includes('true'),
         );
-        assert.match(d.foreign('ovs-ofctl', 'dump-flows', 'br0'), /icmp.*actions=output:/);
+        assert.match(d.foreign('ovs-ofctl', 'dump-flows', 'brt0'), /icmp.*actions=output:/);
       } finally {
         controller.kill();
       }
