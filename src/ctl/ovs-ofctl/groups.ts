@@ -3,9 +3,16 @@ import { OFPG_ALL } from '../../openflow/messages/group.ts';
 import type { GroupCommand, GroupMod, OfpBody } from '../../openflow/messages/message.ts';
 import { type Parsed, parseGroupId } from '../../openflow/parse/common.ts';
 import { parseGroupMod, parseGroupModFile } from '../../openflow/parse/group-mod.ts';
-import { P } from '../../openflow/version.ts';
+import { OFP11, OFP15, P } from '../../openflow/version.ts';
+import { ToolError } from '../tool.ts';
 import { type OfctlCommand, reads, writes } from './command.ts';
 import type { Ofctl } from './ofctl.ts';
+
+/** Commands that came with OpenFlow 1.5 (and the extension to 1.0), as errors name them. */
+const ONLY_OPENFLOW15: Readonly<Partial<Record<GroupCommand, string>>> = {
+  insert_bucket: 'insert-bucket',
+  remove_bucket: 'remove-bucket',
+};
 
 async function sendGroupMods(
   ofctl: Ofctl,
@@ -14,7 +21,12 @@ async function sendGroupMods(
 ): Promise<void> {
   const { bundle } = ofctl.settings;
   const { connection } = await ofctl.connectFor(bridge, bundle ? protocols & P.OF13_UP : protocols);
-  const encode = (groupMod: GroupMod): Uint8Array[] => connection.encode({ kind: 'group_mod', ...groupMod });
+  const encode = (groupMod: GroupMod): Uint8Array[] => {
+    const only15 = ONLY_OPENFLOW15[groupMod.command];
+    if (only15 !== undefined && connection.version >= OFP11 && connection.version < OFP15)
+      throw new ToolError(`${only15} needs OpenFlow 1.5 or later ('-O OpenFlow15')`);
+    return connection.encode({ kind: 'group_mod', ...groupMod });
+  };
   if (bundle) await ofctl.bundle(connection, groupMods.flatMap(encode));
   else {
     await ofctl.confirmAll(

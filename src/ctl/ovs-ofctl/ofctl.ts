@@ -65,7 +65,7 @@ export class Exit extends Error {
   }
 }
 
-/** Names the two kinds that the C tool fetches: on a connection of its own each, with one request. */
+/** Names are fetched on a connection of their own, with one request. */
 const MESSAGES_FOR_NAMES = 2;
 
 export interface OutputNames {
@@ -80,7 +80,7 @@ export class Ofctl {
   readonly xids = new Xids();
   readonly #ports = new Map<string, Names>();
   readonly #tables = new Map<string, Names>();
-  /** Switches whose names have been counted as fetched. */
+  /** Names that have been counted as fetched. */
   readonly #counted = new Set<string>();
 
   constructor(io: ToolIo, settings: Settings, service: Service | undefined) {
@@ -199,7 +199,11 @@ export class Ofctl {
    * one: most texts do not, and it costs two connections.
    * @throws ToolError with the parser's message
    */
-  async parse<T>(name: string, parser: (options: ParseOptions) => T): Promise<T> {
+  async parse<T>(
+    name: string,
+    parser: (options: ParseOptions) => T,
+    what: 'ports and tables' | 'tables' = 'ports and tables',
+  ): Promise<T> {
     if (this.settings.names === false) return this.parseAlone(parser);
     if (!this.#ports.has(name) || !this.#tables.has(name)) {
       const none = new NoNames();
@@ -211,7 +215,7 @@ export class Ofctl {
         failure = error;
       }
       if (!none.asked) {
-        this.#countNames(name);
+        this.#countNames(name, what);
         if (failure === undefined) return value as T;
         // A switch that is not there is the more interesting problem.
         (await this.connect(name)).close();
@@ -231,11 +235,17 @@ export class Ofctl {
     }
   }
 
-  #countNames(name: string): void {
-    if (this.#counted.has(name)) return;
-    this.#counted.add(name);
-    if (!this.#ports.has(name)) this.xids.skip(MESSAGES_FOR_NAMES);
-    if (!this.#tables.has(name)) this.xids.skip(MESSAGES_FOR_NAMES);
+  /** Counts the messages that would have fetched the names, once for each switch. */
+  #countNames(name: string, what: 'ports and tables' | 'tables'): void {
+    for (const [kind, cache] of [
+      ['ports', this.#ports],
+      ['tables', this.#tables],
+    ] as const) {
+      const key = `${kind} of ${name}`;
+      if (!what.includes(kind) || cache.has(name) || this.#counted.has(key)) continue;
+      this.#counted.add(key);
+      this.xids.skip(MESSAGES_FOR_NAMES);
+    }
   }
 
   /** A port by its number or name. @throws ToolError */

@@ -133,7 +133,11 @@ async function renameTable(
 }
 
 const modTable = writes('mod-table', 'switch mod', [3, 3], async (ofctl, [bridge, table, setting]) => {
-  const { tableMod, name, versions } = await ofctl.parse(bridge!, (o) => parseTableMod(table!, setting!, o));
+  const { tableMod, name, versions } = await ofctl.parse(
+    bridge!,
+    (o) => parseTableMod(table!, setting!, o),
+    'tables',
+  );
   const { settings } = ofctl;
   const allowed = settings.versions;
   if (!(allowed & versions)) {

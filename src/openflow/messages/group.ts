@@ -165,15 +165,14 @@ function putBuckets11(w: ByteWriter, buckets: readonly Bucket[], version: number
 }
 
 function putBuckets15(w: ByteWriter, buckets: readonly Bucket[], type: GroupType, version: number): void {
-  const used = new Set<number>();
+  const used = new Set(buckets.map((b) => b.bucketId));
   let next = 0;
   for (const b of buckets) {
     let id = b.bucketId;
     if (id > BUCKET.MAX) {
       while (used.has(next)) next++;
-      id = next;
+      id = next++;
     }
-    used.add(id);
     const start = w.length;
     w.u32(0).u32(id);
     putActions(w, b.actions, version);

@@ -237,7 +237,6 @@ class GroupParser {
         case 'bucket_id':
           bucketId = strToU32(value);
           if (bucketId > BUCKET.MAX) throw new ParseError(`invalid bucket_id id ${bucketId}`);
-          this.#protocols &= NEW_FORM;
           break;
         case 'action':
         case 'actions':
@@ -252,7 +251,8 @@ class GroupParser {
       throw new ParseError('fast failover bucket requires watch_port or watch_group');
     }
     const { actions, protocols } = parseActions(actionTexts.join(','), this.#options);
-    this.#protocols &= protocols;
+    // As in the C tools the actions of the last bucket alone decide; what cannot be sent is found out later.
+    this.#protocols = protocols;
     return { weight, bucketId, watchPort, watchGroup, actions };
   }
 }
