@@ -27,9 +27,9 @@ async function rewrite(
   // Through symbolic links: it is the file that is replaced, not the link to it.
   const source = storage.resolve(from);
   const target = to === undefined ? `${source}.tmp` : storage.resolve(to);
-  const unlockSource = to === undefined ? lock(io, source) : undefined;
+  const unlockSource = to === undefined ? lock(io, from) : undefined;
   const unlockTarget = lock(io, target);
-  const log = openStandaloneLog(storage, source, 'read');
+  const log = openStandaloneLog(storage, from, 'read');
   const { db } = readDb(io, log, schema);
   log.close();
   await writeDb(io, target, 'create', comment, db);

@@ -19,14 +19,14 @@ void runDaemon({
   name: 'ovsdb-server',
   options: OVSDB_SERVER_OPTIONS,
   usage: (program, { dirs }) => ovsdbServerUsage(program, dirs.db, daemonUsage(program, dirs.run, dirs.log)),
-  async start({ host, commands, options, args, program, exit, fatal, atExit }) {
+  async start({ host, commands, options, args, program, exit, fatal, atExit, crashState }) {
     let settings: OvsdbServerSettings;
     try {
       settings = ovsdbServerSettings(options, args, host.dirs.db);
     } catch (error) {
       return fatal((error as Error).message);
     }
-    const server = new ServerProgram(host, settings);
+    const server = new ServerProgram(host, settings, crashState);
     atExit(() => server.stop());
     registerServerCommands(commands, server);
     commands.register('exit', '', 0, 0, () => {

@@ -56,12 +56,14 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     refuseWithConfigFile();
     if (name!.startsWith('db:')) userError(() => parseDbColumn(server.databases, name!));
     if (!configuration.remotes.has(name!)) configuration.remotes.set(name!, defaultRemoteOptions(name!));
+    program.saveConfiguration();
     program.reconfigure();
     return '';
   });
   commands.register('ovsdb-server/remove-remote', 'REMOTE', 1, 1, ([name]) => {
     refuseWithConfigFile();
     if (!configuration.remotes.delete(name!)) throw new UnixctlError('no such remote');
+    program.saveConfiguration();
     program.reconfigure();
     return '';
   });
@@ -71,6 +73,7 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     const config = program.commandLineConfig(file!);
     userError(() => program.openDatabase(file!, config));
     configuration.databases.set(file!, config);
+    program.saveConfiguration();
     return '';
   });
   commands.register('ovsdb-server/remove-db', 'DB', 1, 1, ([name]) => {

@@ -3,7 +3,7 @@
  * C counterpart: ovsdb/ovsdb-server.c; the file's format is in ovsdb-server(1).
  */
 import { vlog } from '../../base/vlog.ts';
-import { type Json, JsonError, parseJson } from '../../jsonrpc/json.ts';
+import { type Json, JsonError, parseJson, stringifyJson } from '../../jsonrpc/json.ts';
 import { isJsonObject, Members } from '../members.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
 import { defaultRemoteOptions, type RemoteOptions } from './remotes.ts';
@@ -119,4 +119,21 @@ export function parseConfiguration(text: string): Configuration | undefined {
   const parsedRemotes = section('remotes', remotes, remoteOptions);
   const parsedDatabases = parsedRemotes && section('databases', databases, databaseConfig);
   return parsedDatabases && { remotes: parsedRemotes, databases: parsedDatabases };
+}
+
+/** The text that `parseConfiguration` reads back. */
+export function configurationText({ remotes, databases }: Configuration): string {
+  const remote = (options: RemoteOptions): Json => ({
+    'max-backoff': options.maxBackoffMs,
+    'inactivity-probe': options.probeIntervalMs,
+    dscp: options.dscp,
+    'read-only': options.readOnly,
+    ...(options.role === undefined ? {} : { role: options.role }),
+  });
+  const database = ({ model }: DatabaseConfig): Json =>
+    model === undefined ? null : { 'service-model': model };
+  return stringifyJson({
+    remotes: Object.fromEntries([...remotes].map(([name, options]) => [name, remote(options)])),
+    databases: Object.fromEntries([...databases].map(([file, config]) => [file, database(config)])),
+  });
 }

@@ -8,7 +8,12 @@ import type { Timer } from '../../base/loop.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../log.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
-import { type Configuration, type DatabaseConfig, parseConfiguration } from './configuration.ts';
+import {
+  type Configuration,
+  configurationText,
+  type DatabaseConfig,
+  parseConfiguration,
+} from './configuration.ts';
 import { resolveRemotes, writeRemoteStatus } from './db-remotes.ts';
 import type { OvsdbServerSettings } from './options.ts';
 import { defaultRemoteOptions, Remotes } from './remotes.ts';
@@ -21,6 +26,13 @@ const log = vlog('ovsdb_server');
 /** The state of connections is written to the rows that configure them this often. */
 const STATUS_INTERVAL_MS = 2500;
 
+/** Where the configuration is kept for the process that follows if this one crashes. */
+export interface CrashState {
+  /** '' at the first start. */
+  load(): string;
+  save(text: string): void;
+}
+
 export class ServerProgram {
   readonly host: Host;
   readonly settings: OvsdbServerSettings;
@@ -29,15 +41,17 @@ export class ServerProgram {
   readonly #remotes: Remotes;
   readonly #serverDb: ServerDatabase;
   readonly options: ServedOptions;
+  readonly #crashState: CrashState | undefined;
   #reported: string | undefined;
   #statusTimer: Timer | undefined;
   /** A reconfiguration is under way; another has been asked for. */
   #reconfiguring = false;
   #again = false;
 
-  constructor(host: Host, settings: OvsdbServerSettings) {
+  constructor(host: Host, settings: OvsdbServerSettings, crashState?: CrashState) {
     this.host = host;
     this.settings = settings;
+    this.#crashState = crashState;
     this.options = { useDiff: settings.useColumnDiff };
     this.server = new OvsdbServer(host);
     this.#remotes = new Remotes(this.server);
@@ -49,7 +63,10 @@ export class ServerProgram {
   /** @returns whether everything that was configured could be had */
   async start(): Promise<boolean> {
     const { settings, configuration } = this;
-    if (settings.configFile === undefined) {
+    const kept = this.#crashState?.load();
+    if (kept) {
+      this.#take(parseConfiguration(kept));
+    } else if (settings.configFile === undefined) {
       for (const name of settings.remotes) configuration.remotes.set(name, defaultRemoteOptions(name));
       for (const file of settings.databases) {
         if (configuration.databases.has(file)) log.warn(`Duplicate database configuration: ${file}`);
@@ -58,6 +75,7 @@ export class ServerProgram {
     } else if (!this.#load(settings.configFile)) {
       return false;
     }
+    this.saveConfiguration();
     const opened = this.#openDatabases();
     this.server.onWatched = () => this.reconfigure();
     const reached = await this.#setRemotes();
@@ -94,13 +112,22 @@ export class ServerProgram {
       log.warn(`failed to load configuration from ${file}`);
       return false;
     }
-    const replace = <V>(to: Map<string, V>, from: ReadonlyMap<string, V>): void => {
-      to.clear();
-      for (const [name, value] of from) to.set(name, value);
-    };
-    replace(this.configuration.remotes, loaded.remotes);
-    replace(this.configuration.databases, loaded.databases);
+    this.#take(loaded);
     return true;
+  }
+
+  #take(configuration: Configuration | undefined): void {
+    const replace = <V>(to: Map<string, V>, from: ReadonlyMap<string, V> | undefined): void => {
+      to.clear();
+      for (const [name, value] of from ?? []) to.set(name, value);
+    };
+    replace(this.configuration.remotes, configuration?.remotes);
+    replace(this.configuration.databases, configuration?.databases);
+  }
+
+  /** To be called after every change that came by command. */
+  saveConfiguration(): void {
+    if (this.settings.configFile === undefined) this.#crashState?.save(configurationText(this.configuration));
   }
 
   /** Reads the configuration file again. @returns whether all of it could be carried out */
@@ -138,7 +165,7 @@ export class ServerProgram {
 
   /** @throws OvsdbError */
   openDatabase(file: string, config: DatabaseConfig): void {
-    const fail = (details: string): OvsdbError => new OvsdbError('ovsdb error', `${file}: ${details}`);
+    const fail = (details: string): OvsdbError => failure(`${file}: ${details}`);
     if (config.model === 'relay') throw fail('the relay service model is not supported');
     if (config.model === 'active-backup' && config.backup) throw fail('replication is not supported');
     const { storage } = this.host;
@@ -153,8 +180,9 @@ export class ServerProgram {
       if (!isModel(config, model)) throw fail(`database is ${model} and not ${config.model}`);
       if (model === 'clustered') throw fail('clustered databases are not supported');
       served = ServedDatabase.read(this.host, this.options, file, ovsdbLog);
-      if (served.name.startsWith('_')) throw fail('names beginning with "_" are reserved');
-      if (this.server.databases.has(served.name)) throw fail('duplicate database name');
+      const { name } = served;
+      if (name.startsWith('_')) throw failure(`${name}: names beginning with "_" are reserved`);
+      if (this.server.databases.has(name)) throw failure(`${name}: duplicate database name`);
     } catch (error) {
       if (served) served.close();
       else ovsdbLog.close();
@@ -171,6 +199,7 @@ export class ServerProgram {
 
   removeDatabase(served: ServedDatabase): void {
     this.configuration.databases.delete(served.file);
+    this.saveConfiguration();
     this.#remove(served, `removing ${served.name} database by user request`);
   }
 
@@ -208,6 +237,8 @@ export class ServerProgram {
     for (const served of this.server.databases.values()) served.close();
   }
 }
+
+const failure = (details: string): OvsdbError => new OvsdbError('ovsdb error', details);
 
 const isModel = ({ model }: DatabaseConfig, actual: 'standalone' | 'clustered'): boolean =>
   model === undefined || model === actual || (model === 'active-backup' && actual === 'standalone');
