@@ -21,6 +21,7 @@ export interface RemoteOptions extends SessionSettings {
 const DSCP_DEFAULT = 48;
 
 const isPassive = (name: string): boolean => /^p(?:unix|tcp|ssl):/.test(name);
+const isSsl = (name: string): boolean => /^p?ssl:/.test(name);
 const isUnix = (name: string): boolean => /^p?unix:/.test(name);
 
 export const defaultRemoteOptions = (name: string): RemoteOptions => ({
@@ -64,6 +65,7 @@ class Remote {
   /** @returns whether it listens or keeps a connection up */
   async open(): Promise<boolean> {
     if (!isPassive(this.name)) {
+      if (isSsl(this.name)) log.warnRl(rl, `${this.name}: SSL/TLS connections are not supported`);
       this.#add(new Session(this.#server, this.name, this.options));
       return true;
     }
@@ -78,7 +80,8 @@ class Remote {
       this.#listener = listener;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      log.errRl(rl, `${this.name}: listen failed: ${error.message}`);
+      const hint = isSsl(this.name) && error.code === 'EAFNOSUPPORT' ? ' (SSL/TLS is not supported)' : '';
+      log.errRl(rl, `${this.name}: listen failed: ${error.message}${hint}`);
       return false;
     }
     // Who asked for any port has to be told which.
