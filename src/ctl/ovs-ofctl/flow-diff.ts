@@ -136,7 +136,7 @@ function flowMod(entry: FlowEntry, version: FlowVersion, command: FlowModCommand
 
 const replaceFlows = writes('replace-flows', 'switch file', [2, 2], async (ofctl, [bridge, file]) => {
   const { readd, bundle } = ofctl.settings;
-  const text = ofctl.readText(file!);
+  const text = ofctl.readText(file!, 'open');
   const { tables, protocols } = await ofctl.parse(bridge!, (options) => {
     const read = new FlowTables();
     return { tables: read, protocols: readFile(read, 0, file!, text, options) };
@@ -186,7 +186,7 @@ const diffFlows = writes('diff-flows', 'source1 source2', [2, 2], async (ofctl, 
   for (const which of [0, 1] as const) {
     const source = sources[which]!;
     if (isFile(ofctl, source)) {
-      const text = ofctl.readText(source);
+      const text = ofctl.readText(source, 'open');
       await ofctl.parseAlone((options) =>
         readFile(tables, which, source, text, { ...options, portNames: ports }),
       );

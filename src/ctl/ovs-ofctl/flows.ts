@@ -132,7 +132,9 @@ const dumpAggregate = reads('dump-aggregate', 'switch', [1, 2], async (ofctl, [b
 const DUMP_VERBOSITY = 5;
 
 const bareHex = (bytes: Uint8Array): string =>
-  `0x${Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')}\n`;
+  `0x${Array.from(bytes, (b) => b.toString(16).padStart(2, '0'))
+    .join('')
+    .replace(/^0+/, '')}\n`;
 
 async function sendFlowMods(
   ofctl: Ofctl,

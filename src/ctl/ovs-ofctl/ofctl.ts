@@ -442,17 +442,17 @@ export class Ofctl {
     return both & -both;
   }
 
-  /** A file's text; '-' is standard input. @throws ToolError */
-  readText(file: string): string {
-    return new TextDecoder().decode(this.readBytes(file));
+  /** A file's text; '-' is standard input. @throws ToolError that says what failed in the words of the caller */
+  readText(file: string, failed = 'open failed'): string {
+    return new TextDecoder().decode(this.readBytes(file, failed));
   }
 
-  readBytes(file: string): Uint8Array {
+  readBytes(file: string, failed = 'open'): Uint8Array {
     if (file === '-') return this.io.readStdin();
     try {
       return this.io.host.storage.read(file);
     } catch (error) {
-      throw error instanceof SystemError ? new ToolError(`${file}: open (${error.message})`) : error;
+      throw error instanceof SystemError ? new ToolError(`${file}: ${failed} (${error.message})`) : error;
     }
   }
 }

@@ -1,6 +1,7 @@
 /** ovs-ofctl: speaks OpenFlow with switches. See ovs-ofctl(8). */
 import { type ParsedOption, parseOptions } from '../../base/getopt.ts';
 import { versionText } from '../../base/version.ts';
+import { OfpError } from '../../openflow/errors.ts';
 import { applyLogOption } from '../log-options.ts';
 import { armTimeout } from '../timeout.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
@@ -107,6 +108,8 @@ export async function runOfctl(
     return 0;
   } catch (error) {
     if (error instanceof Exit) return error.status;
+    // What the version that was agreed on cannot say.
+    if (error instanceof OfpError) throw new ToolError(error.message);
     throw error;
   }
 }

@@ -54,19 +54,17 @@ const parsePacket = reads('parse-packet', undefined, [0, 0], async (ofctl) => {
 });
 
 const parsePcap = writes('parse-pcap', undefined, [1, Number.POSITIVE_INFINITY], async (ofctl, files) => {
-  let failed = false;
+  let status = 0;
   for (const file of files) {
     try {
       for (const { packet } of readPcap(ofctl, file)) ofctl.print(formatFlow(flowOf(packet)));
     } catch (error) {
       if (!(error instanceof PcapError)) throw error;
-      failed = true;
-      ofctl.io.err(
-        `${ofctl.io.program}: ${file}: ${error.isOpening ? 'open' : 'read'} failed (${error.message})\n`,
-      );
+      status = error.errno;
+      ofctl.io.err(`${ofctl.io.program}: ${file}: ${error.message}\n`);
     }
   }
-  if (failed) throw new Exit(1);
+  if (status !== 0) throw new Exit(status);
 });
 
 export const PACKET_COMMANDS: readonly OfctlCommand[] = [composePacketCommand, parsePacket, parsePcap];

@@ -20,18 +20,21 @@ export interface CapturedPacket {
   readonly wallMs: number;
 }
 
-/** A capture that cannot be read on; the message is what the tools print in parentheses. */
+/** A capture that cannot be read on. */
 export class PcapError extends Error {
+  /** For the exit status. */
+  readonly errno: number;
   /** While reading the beginning of the file. */
   readonly isOpening: boolean;
-  constructor(message: string, isOpening: boolean) {
-    super(message);
+  constructor(reason: { readonly errno: number; readonly message: string }, isOpening: boolean) {
+    super(`${isOpening ? 'open' : 'read'} failed (${reason.message})`);
+    this.errno = reason.errno;
     this.isOpening = isOpening;
   }
 }
 
-const END = 'End of file';
-const protocolError = (): string => new SystemError('EPROTO').message;
+const END = { errno: 255, message: 'End of file' };
+const protocolError = (): SystemError => new SystemError('EPROTO');
 
 /** A Linux "cooked" packet with an Ethernet header in the place of its own. */
 function fromCooked(b: Uint8Array): Uint8Array | undefined {
@@ -60,10 +63,10 @@ export function* readPcap(ofctl: Ofctl, file: string): Generator<CapturedPacket,
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     log.warn(`${file}: failed to open pcap file for reading (${error.message})`);
-    throw new PcapError(error.message, true);
+    throw new PcapError(error, true);
   }
   if (bytes.length < FILE_HEADER) {
-    log.warn(`failed to read pcap header: ${END}`);
+    log.warn(`failed to read pcap header: ${END.message}`);
     throw new PcapError(END, true);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -92,7 +95,7 @@ export function* readPcap(ofctl: Ofctl, file: string): Generator<CapturedPacket,
     }
     at += PACKET_HEADER;
     if (at + length > bytes.length) {
-      log.warn(`failed to read pcap packet: ${END}`);
+      log.warn(`failed to read pcap packet: ${END.message}`);
       return;
     }
     const captured = bytes.subarray(at, at + length);

@@ -13,7 +13,7 @@ import { ToolError } from '../tool.ts';
 import { type OfctlCommand, writes } from './command.ts';
 import { hexBytes, hexLines, inputLines } from './input.ts';
 import { timeText } from './monitor.ts';
-import { readPcap } from './pcap.ts';
+import { PcapError, readPcap } from './pcap.ts';
 import { TcpStreams } from './tcp-streams.ts';
 
 const HEADER = 8;
@@ -43,6 +43,9 @@ const ofpParse = writes('ofp-parse', 'file', [1, 1], async (ofctl, [file]) => {
   }
 });
 
+const endText = ({ ip, port }: { readonly ip: number; readonly port: number }): string =>
+  `${formatIpv4(ip)}.${port}`;
+
 const ETH_TYPE_IP = 0x0800;
 const IPPROTO_TCP = 6;
 const OFP_PORTS = [6653, 6633];
@@ -57,23 +60,26 @@ const ofpParsePcap = writes(
     const flow = newFlow();
     const layers = newLayers();
     let first = true;
-    const capture = readPcap(ofctl, file!);
-    for (let next = capture.next(); !next.done; next = capture.next()) {
-      const { packet, wallMs } = next.value;
-      flow.fill(0);
-      extractFlow(packet, flow, layers);
-      if (flow[F.DL_TYPE] !== ETH_TYPE_IP || flow[F.NW_PROTO] !== IPPROTO_TCP || layers.l4 < 0) continue;
-      const source = { ip: flow[F.NW_SRC]!, port: flow[F.TP_SRC]! };
-      const target = { ip: flow[F.NW_DST]!, port: flow[F.TP_DST]! };
-      if (!ports.includes(source.port) && !ports.includes(target.port)) continue;
-      const end = (p: { ip: number; port: number }): string => `${formatIpv4(p.ip)}.${p.port}`;
-      const name = `${end(source)} > ${end(target)}`;
-      const stream = streams.add(name, packet.subarray(layers.l4, packet.length - layers.padding));
-      for (let message = stream?.takeMessage(); message; message = stream?.takeMessage()) {
-        const time = ofctl.settings.timestamp ? `${timeText(wallMs, false)} ` : '';
-        ofctl.io.out(`${first ? '' : '\n'}${time}${name}:\n${ofctl.format(message, 1)}`);
-        first = false;
+    try {
+      for (const { packet, wallMs } of readPcap(ofctl, file!)) {
+        flow.fill(0);
+        extractFlow(packet, flow, layers);
+        if (flow[F.DL_TYPE] !== ETH_TYPE_IP || flow[F.NW_PROTO] !== IPPROTO_TCP || layers.l4 < 0) continue;
+        const source = { ip: flow[F.NW_SRC]!, port: flow[F.TP_SRC]! };
+        const target = { ip: flow[F.NW_DST]!, port: flow[F.TP_DST]! };
+        if (!ports.includes(source.port) && !ports.includes(target.port)) continue;
+        const name = `${endText(source)} > ${endText(target)}`;
+        const stream = streams.add(name, packet.subarray(layers.l4, packet.length - layers.padding));
+        for (let message = stream?.takeMessage(); message; message = stream?.takeMessage()) {
+          const time = ofctl.settings.timestamp ? `${timeText(wallMs, false)} ` : '';
+          ofctl.io.out(`${first ? '' : '\n'}${time}${name}:\n${ofctl.format(message, 1)}`);
+          first = false;
+        }
       }
+    } catch (error) {
+      if (!(error instanceof PcapError)) throw error;
+      // What was read before a broken packet has been printed.
+      if (error.isOpening) throw new ToolError(`${file}: ${error.message}`);
     }
   },
 );

@@ -206,7 +206,8 @@ export interface Raw {
 
 const CLASSES = /^(OFPT|OFPST|NXT|NXST|ONFT|ONFST)\d*_(.*?)(_REQUEST|_REPLY)?$/;
 
-const RAWS: readonly Raw[] = ROWS.map(([kind, id, firstVersion, lastVersion, number, minBody, multiple]) => {
+/** All of them. */
+export const RAWS: readonly Raw[] = ROWS.map(([kind, id, firstVersion, lastVersion, number, minBody, multiple]) => {
   const [, cls, base, suffix = ''] = CLASSES.exec(id)!;
   const multipart = cls!.endsWith('ST');
   return {
