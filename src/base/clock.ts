@@ -39,9 +39,9 @@ export class Clock {
     return this.#stoppedAt !== undefined;
   }
 
-  /** Freezes the clock for good: from now on only `warp` moves it. */
+  /** Freezes the clock for good, at a whole millisecond: from now on only `warp` moves it. */
   stop(): void {
-    this.#stoppedAt ??= this.#source.monotonicMs();
+    this.#stoppedAt ??= Math.ceil(this.#source.monotonicMs());
   }
 
   /** Moves the clock forward by `ms` at once. */

@@ -9,6 +9,7 @@ import { NetdevRegistry } from '../datapath/netdev-registry.ts';
 import { patchProvider } from '../datapath/patch-netdev.ts';
 import { DpifNetdev } from '../datapath/userspace/dpif-netdev.ts';
 import { Backers } from '../ofproto/dpif/backer.ts';
+import { enableDebugActions } from '../openflow/actions/simple.ts';
 import type { SwitchEnvironment } from '../vswitchd/environment.ts';
 import type { VswitchdSettings } from '../vswitchd/options.ts';
 import type { NodeHost } from './host.ts';
@@ -36,6 +37,7 @@ export async function surroundings(
     const dummies = enableDummies(devices, host, dummy);
     const { composeFrame } = await import('../vswitchd/compose-frame.ts');
     dummies.registerCommands(commands, { composeFrame });
+    enableDebugActions();
   }
   const dummyTypes =
     dummy === undefined ? [] : dummy === 'override' ? ['dummy', 'netdev', 'system'] : ['dummy'];

@@ -2,16 +2,11 @@
 import { composePacket } from '../flow/compose.ts';
 import { parseOdpFlow } from '../odp/key-parse.ts';
 
-/** Bytes of payload of a frame of no particular length. */
-const PAYLOAD_BYTES = 64;
-
 /**
  * @param size length of the frame; 0 for whatever its headers and some payload need
  * @throws Error with the text for the user
  */
 export function composeFrame(flow: string, size: number): Uint8Array {
   const { key } = parseOdpFlow(flow);
-  return size > 0
-    ? composePacket(key, { size, payload: new Uint8Array(0) })
-    : composePacket(key, { payload: new Uint8Array(PAYLOAD_BYTES) });
+  return size > 0 ? composePacket(key, { size, payload: new Uint8Array(0) }) : composePacket(key);
 }

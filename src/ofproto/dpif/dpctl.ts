@@ -307,7 +307,7 @@ export function registerDpctlCommands(commands: UnixctlCommands, backers: Backer
   add('del-flow', '[dp] flow', 1, 2, (args) => delFlow(backers, args));
   add('del-flows', '[dp]', 0, 2, (args) => {
     const { rest } = parseOptions(args);
-    openDatapath(backers, rest, 1).udpif.flush();
+    openDatapath(backers, rest, 1).dpif.flushFlows();
     return '';
   });
 }

@@ -4,7 +4,7 @@
  */
 import { ERRNO, strerror } from '../../base/errno.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
-import type { DpifOp, DpifResult, Ufid } from '../../datapath/dpif-provider.ts';
+import type { DpifFlow, DpifOp, DpifResult, Ufid } from '../../datapath/dpif-provider.ts';
 import { F, type Flow, newFlow } from '../../flow/layout.ts';
 import { formatOdpActions } from '../../odp/action-format.ts';
 import { formatOdpFlow } from '../../odp/key-format.ts';
@@ -41,6 +41,16 @@ export function logOperations(
     if (quiet) log.dbgRl(messageLimit, message);
     else log.warnRl(errorLimit, message());
   });
+}
+
+/** Logs a flow as it was found in the datapath. */
+export function logDumpedFlow(context: DpifLogContext, flow: DpifFlow): void {
+  log.dbgRl(
+    messageLimit,
+    () =>
+      `${context.fullName}: flow_dump ${formatUfid(flow.ufid)} ${formatOdpFlow(flow.key, flow.mask, { verbose: true })}, ` +
+      `${formatFlowStats(flow.stats, context.now())}, actions:${formatOdpActions(flow.actions)}`,
+  );
 }
 
 function describe(context: DpifLogContext, op: DpifOp, { errno, stats }: DpifResult): string {

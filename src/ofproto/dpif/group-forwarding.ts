@@ -2,7 +2,11 @@
  * What forwarding derives from a group's definition: how a select group chooses, and for hashing in the
  * datapath the table from hash values to buckets. C counterpart: struct group_dpif.
  */
+import { vlog } from '../../base/vlog.ts';
+import { fieldArrayText } from '../../openflow/messages/field-array.ts';
 import type { Bucket, GroupProps, GroupType } from '../../openflow/messages/message.ts';
+
+const log = vlog('ofproto_dpif');
 
 /** At most this many hash values for a select group. */
 const MAX_HASH_VALUES = 256;
@@ -28,25 +32,61 @@ function roundUpPow2(n: number): number {
 
 /** Shares hash values among buckets by weight, by Webster's method; undefined when they need too many values. */
 function hashTable(buckets: readonly Bucket[], maxValues: number): Bucket[] | undefined {
+  if (buckets.length === 0) {
+    log.dbg("  Don't apply dp_hash method without buckets.");
+    return undefined;
+  }
   let total = 0;
   let min = 0xffff;
   for (const b of buckets) {
     total += b.weight;
     if (b.weight > 0 && b.weight < min) min = b.weight;
   }
-  if (total === 0) return undefined;
+  if (total === 0) {
+    log.dbg('  Total weight is zero. No active buckets.');
+    return undefined;
+  }
+  log.dbg(`  Minimum weight: ${min}, total weight: ${total}`);
   const slots = Math.max(Math.ceil(total / min), Math.min(buckets.length * 4, MAX_HASH_VALUES));
   const n = Math.max(16, roundUpPow2(slots));
-  if (n > MAX_HASH_VALUES || (maxValues !== 0 && n > maxValues)) return undefined;
+  if (n > MAX_HASH_VALUES || (maxValues !== 0 && n > maxValues)) {
+    log.dbg(`  Too many hash values required: ${n}`);
+    return undefined;
+  }
 
-  const shares = buckets.map((bucket) => ({ bucket, divisor: 1, value: bucket.weight }));
-  return Array.from({ length: n }, () => {
+  log.dbg(`  Using ${n} hash values:`);
+  const shares = buckets.map((bucket) => ({ bucket, divisor: 1, value: bucket.weight, hits: 0 }));
+  const table = Array.from({ length: n }, () => {
     let winner = shares[0]!;
     for (const s of shares) if (s.value > winner.value) winner = s;
+    winner.hits++;
     winner.divisor += 2;
     winner.value = winner.bucket.weight / winner.divisor;
     return winner.bucket;
   });
+  for (const { bucket, hits } of shares) {
+    const target = ((n * bucket.weight) / total).toFixed(2);
+    log.dbg(`  Bucket ${bucket.bucketId}: weight=${bucket.weight}, target=${target} hits=${hits}`);
+  }
+  return table;
+}
+
+/** Forwarding by the hash table, or by the default method where there is none. */
+function byHashTable(
+  buckets: readonly Bucket[],
+  maxValues: number,
+  hashAlgorithm: 'l4' | 'sym_l4',
+  hashBasis: number,
+): GroupForwarding {
+  const hashMap = hashTable(buckets, maxValues);
+  if (!hashMap) {
+    log.dbg('Falling back to default hash method.');
+    return DEFAULT;
+  }
+  log.dbg(
+    `Use dp_hash with ${hashMap.length} hash values using algorithm ${hashAlgorithm === 'sym_l4' ? 1 : 0}.`,
+  );
+  return { method: 'dp_hash', hashAlgorithm, hashBasis, hashMap };
 }
 
 /** For a group as it is defined now. */
@@ -57,22 +97,22 @@ export function groupForwarding(
 ): GroupForwarding {
   if (type !== 'select') return DEFAULT;
   switch (props.selectionMethod) {
-    case '': {
-      const hashMap = hashTable(buckets, 256);
-      return hashMap ? { method: 'dp_hash', hashAlgorithm: 'sym_l4', hashBasis: 0, hashMap } : DEFAULT;
-    }
+    case '':
+      log.dbg('No selection method specified. Trying dp_hash.');
+      return byHashTable(buckets, MAX_HASH_VALUES, 'sym_l4', 0);
     case 'dp_hash': {
-      const hashMap = hashTable(buckets, 0);
-      if (!hashMap) return DEFAULT;
+      log.dbg('Selection method specified: dp_hash.');
       const algorithm = props.selectionMethodParam >> 32n;
-      return {
-        method: 'dp_hash',
-        hashAlgorithm: algorithm === 1n ? 'sym_l4' : 'l4',
-        hashBasis: Number(props.selectionMethodParam & 0xffff_ffffn),
-        hashMap,
-      };
+      const basis = Number(props.selectionMethodParam & 0xffff_ffffn);
+      return byHashTable(buckets, 0, algorithm === 1n ? 'sym_l4' : 'l4', basis);
     }
     default:
-      return props.fields.length > 0 ? { ...DEFAULT, method: 'hash' } : DEFAULT;
+      log.dbg('Selection method specified: hash.');
+      if (props.fields.length > 0) {
+        log.dbg(() => `Hash fields: ${fieldArrayText(props.fields)}`);
+        return { ...DEFAULT, method: 'hash' };
+      }
+      log.dbg('No hash fields. Falling back to default hash method.');
+      return DEFAULT;
   }
 }

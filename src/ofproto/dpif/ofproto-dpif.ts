@@ -8,6 +8,7 @@
 import { coverage } from '../../base/coverage.ts';
 import { SystemError } from '../../base/host.ts';
 import { randomUuid } from '../../base/uuid.ts';
+import { vlog } from '../../base/vlog.ts';
 import { expandMatch } from '../../classifier/mini-match.ts';
 import { extractFlow } from '../../flow/extract.ts';
 import type { Field, FieldName } from '../../flow/fields.ts';
@@ -52,6 +53,8 @@ import type { XlateCtx } from './xlate/ctx.ts';
 import { XLATE } from './xlate/errors.ts';
 import { xlateActions } from './xlate/xlate.ts';
 import type { Xvlan } from './xlate/xvlan.ts';
+
+const log = vlog('ofproto_dpif');
 
 const REASONS = {
   reconfigure: coverage('rev_reconfigure'),
@@ -116,6 +119,8 @@ export class OfprotoDpif implements OfprotoProvider {
   /** Bundles sorted; undefined after a change. */
   #floodOrder: readonly Bundle[] | undefined;
   readonly #groupForwarding = new WeakMap<Group, GroupForwarding>();
+  /** For the log. */
+  readonly #selectGroups = new Set<number>();
   #conjunctions = new Set<Rule>();
 
   /** Makes a bridge.
@@ -536,10 +541,17 @@ export class OfprotoDpif implements OfprotoProvider {
     this.revalidate('reconfigure');
   }
 
-  groupChanged(): void {
+  groupChanged(group: Group): void {
+    if (group.type === 'select') {
+      const what = this.#selectGroups.has(group.groupId) ? 'Modifying' : 'Constructing';
+      this.#selectGroups.add(group.groupId);
+      log.dbg(`${what} select group ${group.groupId}`);
+      this.groupForwarding(group);
+    }
     this.revalidate('flow_table');
   }
-  groupDeleted(): void {
+  groupDeleted(group: Group): void {
+    this.#selectGroups.delete(group.groupId);
     this.revalidate('flow_table');
   }
 

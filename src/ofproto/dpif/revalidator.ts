@@ -7,12 +7,15 @@
  * long rounds take. C counterparts: udpif_revalidator(), revalidate(), revalidator_sweep().
  */
 import { coverage } from '../../base/coverage.ts';
+import { errorStack } from '../../base/error-stack.ts';
 import type { Timer } from '../../base/loop.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import type { DpifFlow, DpifOp, FlowStats } from '../../datapath/dpif-provider.ts';
 import { F } from '../../flow/layout.ts';
 import { wildcardsForPacket } from '../../flow/wildcards.ts';
 import type { OdpAction } from '../../odp/action.ts';
+import { formatUfid } from '../../odp/ufid.ts';
+import { logDumpedFlow } from './dpif-log.ts';
 import { DEBUG, FLOW_SETTINGS, type Udpif } from './udpif.ts';
 import { sameActions, Ukey } from './ukey.ts';
 import { slowPathActions } from './upcall.ts';
@@ -21,6 +24,7 @@ import { XlateCache } from './xlate-cache.ts';
 
 const log = vlog('ofproto_dpif_upcall');
 const killLimit = new RateLimit(1, 1);
+const failedLimit = new RateLimit(5, 5);
 const killed = coverage('upcall_flow_limit_kill');
 const limitHit = coverage('upcall_flow_limit_hit');
 const limitScaled = coverage('upcall_flow_limit_scaled');
@@ -154,9 +158,10 @@ export class Revalidator {
     for (const a of flow.actions)
       if (a.kind === 'recirc' && udpif.backer.recircIds.ref(a.recircId)) recircs.push(a.recircId);
     const now = udpif.loop.now();
-    udpif.addUkey(
-      new Ukey(flow.ufid, flow.key, flow.mask, flow.actions, recircs, now, udpif.revalSeq - 1, undefined),
-    );
+    const { ufid, key, mask, actions } = flow;
+    const ukey = new Ukey(ufid, key, mask, actions, recircs, now, udpif.revalSeq - 1, undefined);
+    ukey.installed = true;
+    udpif.addUkey(ukey);
   }
 
   #slice(): void {
@@ -239,6 +244,8 @@ export class Revalidator {
       return;
     }
     ukey.missedRounds = 0;
+    const { ufid, key, mask, actions } = ukey;
+    logDumpedFlow(udpif.backer, { ufid, key, mask, actions, stats });
 
     const nFlows = udpif.ukeys.size;
     if (nFlows >= udpif.flowLimit) limitHit.inc();
@@ -257,12 +264,19 @@ export class Revalidator {
       del();
       return;
     }
-    const verdict = this.#check(ukey, stats);
+    let verdict: Verdict = DELETE;
+    try {
+      verdict = this.#check(ukey, stats);
+      if (verdict.kind !== 'delete') this.pushStats(ukey, stats);
+    } catch (error) {
+      // A mistake of ours costs this flow, which its next packet makes anew.
+      log.errRl(failedLimit, `failed to revalidate ${formatUfid(ukey.ufid)}: ${errorStack(error)}`);
+      verdict = DELETE;
+    }
     if (verdict.kind === 'delete') {
       del();
       return;
     }
-    this.pushStats(ukey, stats);
     ukey.revalSeq = this.#roundSeq;
     if (verdict.kind === 'modify') {
       const { actions, recircs } = verdict;

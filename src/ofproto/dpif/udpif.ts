@@ -74,7 +74,10 @@ export class Udpif {
   /** Remembers a flow as installed. A flow of the same key that is already there stays.
    * @returns whether it is new */
   addUkey(ukey: Ukey): boolean {
-    if (this.ukeys.has(ukey.ufid)) return false;
+    const old = this.ukeys.get(ukey.ufid);
+    // Packets that came together miss together; but the flow may also have been deleted behind our back.
+    if (old && (!old.installed || this.dpif.flowGet(ukey.ufid))) return false;
+    if (old) this.dropUkey(old, undefined);
     this.ukeys.set(ukey.ufid, ukey);
     return true;
   }

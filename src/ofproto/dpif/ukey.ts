@@ -22,6 +22,8 @@ export class Ukey {
   revalSeq: number;
   /** What to credit. Undefined until the first packets after revalidation need it. */
   cache: XlateCache | undefined;
+  /** The datapath has taken it. */
+  installed = false;
   /** Rounds in a row in which the datapath did not know the flow. */
   missedRounds = 0;
   /** The round that last looked at it. */

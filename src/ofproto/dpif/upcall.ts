@@ -6,6 +6,8 @@
  * handle_upcalls().
  */
 import { coverage } from '../../base/coverage.ts';
+import { errorStack } from '../../base/error-stack.ts';
+import { hexDump } from '../../base/hex-dump.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import type { DpifOp, DpifUpcall } from '../../datapath/dpif-provider.ts';
 import { F } from '../../flow/layout.ts';
@@ -24,6 +26,7 @@ import { XlateCache } from './xlate-cache.ts';
 const log = vlog('ofproto_dpif_upcall');
 const noPortLimit = new RateLimit(1, 5);
 const badLimit = new RateLimit(1, 5);
+const failedLimit = new RateLimit(5, 5);
 const traceLimit = new RateLimit(1, 1);
 const duplicates = coverage('handler_duplicate_upcall');
 
@@ -49,12 +52,21 @@ export function handleUpcalls(udpif: Udpif, upcalls: readonly DpifUpcall[]): voi
     ops.push(op);
     ukeys.push(ukey);
   };
-  for (const upcall of upcalls) handleUpcall(udpif, upcall, add);
+  for (const upcall of upcalls) {
+    try {
+      handleUpcall(udpif, upcall, add);
+    } catch (error) {
+      // A mistake of ours costs this packet, not the others.
+      log.errRl(failedLimit, `failed to handle a packet: ${errorStack(error)}\n${hexDump(upcall.packet)}`);
+    }
+  }
   if (ops.length === 0) return;
   udpif.backer.operate(ops, (results) => {
     results.forEach((result, i) => {
       const ukey = ukeys[i];
-      if (ukey && result.errno !== 0) udpif.dropUkey(ukey, undefined);
+      if (!ukey) return;
+      if (result.errno === 0) ukey.installed = true;
+      else udpif.dropUkey(ukey, undefined);
     });
   });
 }
@@ -143,6 +155,8 @@ function translateMiss(
       for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! & x.wc[i]!;
       mask[F.IN_PORT] = 0xffff_ffff;
     }
+    // A datapath flow cannot leave open whether there is a VLAN tag.
+    if (mask[F.VLAN_TCI0] === 0) mask[F.VLAN_TCI0] = 0xffff;
     const actions = x.slow ? slowPathActions(bridge, x.slow) : x.actions;
     const ukey = new Ukey(ufid, key, mask, actions, recircs, now, revalSeq, cache);
     if (udpif.addUkey(ukey))
