@@ -2,13 +2,20 @@
  * Finds where each JSON text ends in a stream of bytes, and parses it.
  *
  * It only counts brackets outside of strings, so a byte is looked at once; a byte that cannot occur in JSON
- * ends the stream at once with the parser's error. Limits: {@link MAX_TEXT_BYTES} a text.
+ * ends the stream at once with the parser's error. Limits: {@link MAX_TEXT_BYTES} a text, and
+ * {@link MAX_UNFINISHED_BYTES} for the unfinished texts of all streams.
  * C counterpart: struct json_parser in lib/json.c.
  */
 import { JSON_MAX_HEIGHT, type Json, JsonError, parseJson } from './json.ts';
 
-/** Longest JSON text accepted from a peer. */
-export const MAX_TEXT_BYTES = 512 * 1024 * 1024;
+/** Longest JSON text accepted from a peer: a string of the engine holds twice that. */
+export const MAX_TEXT_BYTES = 256 * 1024 * 1024;
+/** Many peers together must not use up the memory either. */
+const MAX_UNFINISHED_BYTES = 1024 * 1024 * 1024;
+
+/** Bytes set aside by all streams. */
+let unfinished = 0;
+const EMPTY = new Uint8Array(0);
 
 const START = 0;
 const OUTSIDE = 1;
@@ -22,7 +29,9 @@ for (const c of ' \t\r\n{}[]:,"-+.0123456789eEtrufalsn') ALLOWED[c.charCodeAt(0)
 export class JsonStreamParser {
   #state = START;
   #depth = 0;
-  readonly #parts: Uint8Array[] = [];
+  maxTextBytes = MAX_TEXT_BYTES;
+  /** Begins with what has come of a text whose end has not. */
+  #buffer: Uint8Array = EMPTY;
   #length = 0;
   readonly #decoder = new TextDecoder();
 
@@ -58,12 +67,12 @@ export class JsonStreamParser {
         if (c !== 0x20 && (c < 9 || c > 13)) this.#refuse(bytes.subarray(i));
       } else if (c === 0x7d || c === 0x5d) {
         if (--depth === 0) {
-          this.#keep(bytes.subarray(start, i + 1));
+          const text = this.#text(bytes.subarray(start, i + 1));
           this.#state = START;
           this.#depth = 0;
           state = START;
           start = i + 1;
-          value(this.#take());
+          value(parseJson(text));
         }
       } else if (ALLOWED[c] === 0) {
         this.#refuse(bytes.subarray(start, i + 1));
@@ -71,38 +80,44 @@ export class JsonStreamParser {
     }
     this.#state = state;
     this.#depth = depth;
-    if (state !== START) this.#keep(bytes.slice(start));
+    if (state !== START) this.#keep(bytes.subarray(start));
+  }
+
+  /** Forgets what it has set aside; nothing may be fed any more. */
+  close(): void {
+    unfinished -= this.#buffer.length;
+    this.#buffer = EMPTY;
+    this.#length = 0;
   }
 
   #keep(part: Uint8Array): void {
-    this.#length += part.length;
-    if (this.#length > MAX_TEXT_BYTES) throw new JsonError('input exceeds maximum length');
-    this.#parts.push(part);
-  }
-
-  #text(): string {
-    let all = this.#parts[0] ?? new Uint8Array(0);
-    if (this.#parts.length > 1) {
-      all = new Uint8Array(this.#length);
-      let at = 0;
-      for (const part of this.#parts) {
-        all.set(part, at);
-        at += part.length;
-      }
+    const end = this.#length + part.length;
+    if (end > this.maxTextBytes) throw new JsonError('input exceeds maximum length');
+    if (end > this.#buffer.length) {
+      const size = Math.max(end, 2 * this.#buffer.length, 4096);
+      if (unfinished + size - this.#buffer.length > MAX_UNFINISHED_BYTES)
+        throw new JsonError('unfinished input exceeds maximum length');
+      unfinished += size - this.#buffer.length;
+      const grown = new Uint8Array(size);
+      grown.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = grown;
     }
-    this.#parts.length = 0;
-    this.#length = 0;
-    return this.#decoder.decode(all);
+    this.#buffer.set(part, this.#length);
+    this.#length = end;
   }
 
-  #take(): Json {
-    return parseJson(this.#text());
+  /** The text that ends with `last`. */
+  #text(last: Uint8Array): string {
+    if (this.#length === 0) return this.#decoder.decode(last);
+    this.#keep(last);
+    const text = this.#decoder.decode(this.#buffer.subarray(0, this.#length));
+    this.close();
+    return text;
   }
 
   /** The text so far cannot become JSON: raises the parser's error for it. */
   #refuse(part: Uint8Array): never {
-    this.#keep(part);
-    parseJson(this.#text());
+    parseJson(this.#text(part));
     throw new JsonError('syntax error');
   }
 }

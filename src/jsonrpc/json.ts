@@ -237,11 +237,12 @@ class Parser {
     const power = e ? Number(`${esign}${exponent}`) : 0;
     if (Math.abs(power) > 0x7fffffff) this.#fail('exponent outside valid range');
     // An integer however it is spelled ("1e3", "2.0") is an integer.
-    const digits = `${whole}${fraction ?? ''}`;
+    const digits = `${whole}${fraction ?? ''}`.replace(/^0+/, '');
     const shift = power - (fraction?.length ?? 0);
-    if (/^0*$/.test(digits)) return 0;
-    const zeros = /0*$/.exec(digits)![0].length;
-    if (shift >= -zeros && shift < 20) {
+    if (digits === '') return 0;
+    let zeros = 0;
+    while (digits[digits.length - 1 - zeros] === '0') zeros++;
+    if (shift >= -zeros && shift < 20 && digits.length + shift < 20) {
       const magnitude = BigInt(shift >= 0 ? digits + '0'.repeat(shift) : digits.slice(0, shift));
       const integer = sign ? -magnitude : magnitude;
       if (integer >= MIN_INT && integer <= MAX_INT) {

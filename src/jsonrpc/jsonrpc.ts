@@ -4,6 +4,7 @@
  * A peer that sends something else is cut off, with the reason in the log. What waits to be sent to a peer that
  * does not read is bounded by {@link JsonRpc.setMaxBacklog}. C counterpart: lib/jsonrpc.c.
  */
+import { errorStack } from '../base/error-stack.ts';
 import { type Stream, SystemError } from '../base/host.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import { type Json, JsonError, type JsonObject, sortedJson, stringifyJson } from './json.ts';
@@ -114,6 +115,11 @@ export class JsonRpc {
     this.#maxBytes = bytes;
   }
 
+  /** Cuts the connection off when the peer begins a longer message. */
+  setMaxTextBytes(bytes: number): void {
+    this.#parser.maxTextBytes = bytes;
+  }
+
   send(message: JsonRpcMessage): void {
     if (log.isDbg()) log.dbg(`${this.name}: send ${describe(message)}`);
     this.sendBytes(encoder.encode(messageText(message)));
@@ -151,6 +157,7 @@ export class JsonRpc {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#parser.close();
     this.stream.close();
   }
 
@@ -158,12 +165,14 @@ export class JsonRpc {
   end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#parser.close();
     this.stream.end();
   }
 
   #fail(error: SystemError | undefined, why: string | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#parser.close();
     if (why !== undefined) log.warnRl(rl, `${this.name}: ${why}`);
     this.stream.close();
     this.#events.closed(error);
@@ -174,9 +183,15 @@ export class JsonRpc {
     try {
       this.#parser.feed(bytes, (json) => this.#json(json));
     } catch (error) {
-      if (!(error instanceof JsonError)) throw error;
-      this.#fail(new SystemError('EPROTO'), `error parsing stream: ${error.message}`);
+      if (error instanceof JsonError) {
+        this.#fail(new SystemError('EPROTO'), `error parsing stream: ${error.message}`);
+        return;
+      }
+      // A mistake of ours costs this connection, not the others.
+      log.err(`${this.name}: failed to take a message: ${errorStack(error)}`);
+      this.#fail(new SystemError('EPROTO'), undefined);
     }
+    if (this.#closed) this.#parser.close();
   }
 
   #json(json: Json): void {

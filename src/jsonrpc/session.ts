@@ -196,7 +196,10 @@ export class JsonRpcSession {
         this.#rpc = undefined;
         this.#lost(error, error === undefined);
       },
-      drained: () => this.#events.drained?.(),
+      drained: () => {
+        this.#rpc?.resume();
+        this.#events.drained?.();
+      },
       activity: () => {
         this.reconnect.activity(this.#host.loop.now());
         if (this.reconnect.probeIntervalMs > 0) this.#task.wake();
@@ -223,6 +226,8 @@ export class JsonRpcSession {
   #message(message: JsonRpcMessage): void {
     if (message.type === 'request' && message.method === 'echo') {
       this.send({ type: 'reply', result: message.params as Json, id: message.id });
+      // A peer that does not read the replies is not listened to until it does.
+      if (this.backlog > 0) this.#rpc?.pause();
     } else if (!(message.type === 'reply' && message.id === 'echo')) {
       this.#events.message(message);
     }

@@ -15,16 +15,21 @@ const log = vlog('unixctl');
 
 /** Bytes that may wait for a client that does not read its replies. */
 const MAX_BACKLOG_BYTES = 256 * 1024 * 1024;
+/** The longest command line that Linux starts a tool with is 2 MiB, and escapes lengthen it. */
+const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
 
 class Connection {
   readonly #rpc: JsonRpc;
   readonly #commands: UnixctlCommands;
   #format: 'text' | 'json' = 'text';
+  /** A request has been answered, and no other is read yet. */
+  #answered = false;
 
   constructor(rpcOf: (events: Connection) => JsonRpc, commands: UnixctlCommands) {
     this.#commands = commands;
     this.#rpc = rpcOf(this);
     this.#rpc.setMaxBacklog(MAX_BACKLOG_BYTES);
+    this.#rpc.setMaxTextBytes(MAX_REQUEST_BYTES);
   }
 
   closed(): void {}
@@ -49,7 +54,15 @@ class Connection {
 
   #answer(message: JsonRpcMessage): void {
     this.#rpc.send(message);
-    if (!this.#rpc.isClosed) this.#rpc.resume();
+    this.#answered = true;
+    this.drained();
+  }
+
+  /** The next request may come once the reply to the last has left. */
+  drained(): void {
+    if (!this.#answered || this.#rpc.backlog > 0 || this.#rpc.isClosed) return;
+    this.#answered = false;
+    this.#rpc.resume();
   }
 
   async #execute(method: string, params: readonly Json[]): Promise<UnixctlReply> {

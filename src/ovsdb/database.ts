@@ -109,6 +109,10 @@ export class Database {
   /** Atoms in all rows: the measure of the database's size. */
   atoms = 0;
   sink: TransactionSink | undefined;
+  /** Called when a transaction that is in the log could not be completed in memory: only starting anew mends that. */
+  broken: (error: unknown) => void = (error) => {
+    throw error;
+  };
   /** Called after each transaction that changed something. */
   readonly listeners = new Set<(txn: Transaction) => void>();
 

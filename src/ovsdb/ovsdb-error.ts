@@ -56,5 +56,9 @@ export const syntaxError = (json: Json | undefined, details: string, tag = 'synt
 export const ioError = (cause: SystemError, details: string): OvsdbError =>
   new OvsdbError('I/O error', details, { io: cause.message });
 
+/** What a client is told of a mistake of ours; the log says more. */
+export const internalError = (cause: unknown): OvsdbError =>
+  new OvsdbError('internal error', cause instanceof Error ? cause.message : String(cause));
+
 export const constraintViolation = (details: string): OvsdbError =>
   new OvsdbError('constraint violation', details);

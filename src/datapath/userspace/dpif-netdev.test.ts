@@ -441,7 +441,7 @@ test('an exception in the receiver of upcalls does not stop the datapath', () =>
     throw new Error('translation failed');
   });
   const arp = bytes('ffffffffffff0200000000010806');
-  assert.throws(() => f.receive(2, arp), { message: 'translation failed' });
+  f.receive(2, arp);
   f.receive(1, frame());
   f.receive(2, frame());
   assert.deepEqual(f.sent, ['p2 62', 'p3 62']);

@@ -6,6 +6,7 @@
  * C counterpart: lib/dpif-netdev.c.
  */
 import { ERRNO } from '../../base/errno.ts';
+import { errorStack } from '../../base/error-stack.ts';
 import { type Random, SystemError } from '../../base/host.ts';
 import type { Loop } from '../../base/loop.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
@@ -222,9 +223,13 @@ export class DpifNetdev implements Dpif {
           return { errno: this.#pipeline.execute(op) };
       }
     } catch (error) {
-      if (!(error instanceof UnsupportedActionError)) throw error;
-      log.warnRl(actionLimit, error.message);
-      return { errno: ERRNO.ENOTSUP };
+      if (error instanceof UnsupportedActionError) {
+        log.warnRl(actionLimit, error.message);
+        return { errno: ERRNO.ENOTSUP };
+      }
+      // A mistake of ours costs this operation, not the others.
+      log.errRl(actionLimit, `failed to carry out ${op.kind}: ${errorStack(error)}`);
+      return { errno: ERRNO.EINVAL };
     }
   }
 

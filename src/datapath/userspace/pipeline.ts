@@ -11,8 +11,10 @@
  */
 import { coverage } from '../../base/coverage.ts';
 import { ERRNO } from '../../base/errno.ts';
+import { errorStack } from '../../base/error-stack.ts';
 import type { Random } from '../../base/host.ts';
 import type { Loop } from '../../base/loop.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
 import { extractFlow, newLayers } from '../../flow/extract.ts';
 import { F, type Flow, newFlow } from '../../flow/layout.ts';
 import type { OdpAction } from '../../odp/action.ts';
@@ -43,6 +45,8 @@ import { parseAny, parsePlain } from './parse.ts';
 import { compile } from './program.ts';
 import { PacketWork } from './work.ts';
 
+const log = vlog('dpif_netdev');
+const failedLimit = new RateLimit(5, 5);
 const upcallMiss = coverage('dpif_netdev_upcall_miss');
 const dropUpcall = coverage('datapath_drop_upcall_error');
 
@@ -125,6 +129,9 @@ export class Pipeline {
     this.#begin();
     try {
       this.#process(work, portNo);
+    } catch (error) {
+      // A mistake of ours costs this batch, not those to come.
+      log.errRl(failedLimit, `${this.#name}: failed to process packets: ${errorStack(error)}`);
     } finally {
       this.#forgetGroups(work);
       this.executor.flush();

@@ -12,10 +12,14 @@ import {
   type Streams,
   SystemError,
 } from '../../base/host.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
 import { toSystemError } from '../system-error.ts';
 import { NetStream } from './net-stream.ts';
 import { connectPipe } from './pipe-stream.ts';
 import { parseTarget, type Target } from './target.ts';
+
+const log = vlog('stream');
+const acceptLimit = new RateLimit(5, 5);
 
 type Net = typeof import('node:net');
 
@@ -79,9 +83,10 @@ export class NodeStreams implements Streams {
         server.listen({ port: target.port, host: target.host || '0.0.0.0', backlog: 64 }, resolve);
       }
     });
-    server.on('error', () => {
-      // accept(2) failed for one connection (out of descriptors, say): the others go on.
-    });
+    // accept(2) failed for one connection (out of descriptors, say): the others go on.
+    server.on('error', (error) =>
+      log.warnRl(acceptLimit, `${name}: accept: ${toSystemError(error).message}`),
+    );
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : undefined;
     return {

@@ -26,6 +26,8 @@ const DEFAULT_MAX_BACKOFF_MS = 8000;
 const MIN_PROBE_S = 5;
 const ADMITTED_AFTER_MS = 30_000;
 const MAX_MONITORS = 8;
+/** Replies wait for a peer to read, what it asked to be told of does not. */
+const MAX_BACKLOG = 64 * 1024 * 1024;
 /** A watcher that lags behind by more misses messages. */
 const MAX_MONITOR_BACKLOG = 256 * 1024;
 
@@ -106,6 +108,8 @@ export class Rconn implements Runnable {
   #lastActivityMs: number;
   #lastAdmittedMs: number;
   #isProbablyAdmitted = false;
+  /** Too much waits for the peer: the connection is about to be dropped. */
+  #isOverrun = false;
   readonly #monitors = new Set<Vconn>();
 
   constructor(options: RconnOptions) {
@@ -208,11 +212,15 @@ export class Rconn implements Runnable {
 
   /** Sends a message if there is a connection. */
   send(message: Uint8Array): void {
-    if (!this.isConnected) return;
+    if (!this.isConnected || this.#isOverrun) return;
     queued.inc();
     sentCounter.inc();
     this.#copyToMonitors(message);
     this.#vconn!.send(message);
+    if (this.backlog <= MAX_BACKLOG) return;
+    // Whoever sends may not expect the connection to go meanwhile.
+    this.#isOverrun = true;
+    this.#options.wake();
   }
 
   /** Counts a message that was not sent because too many were queued. */
@@ -249,6 +257,10 @@ export class Rconn implements Runnable {
   // --- the machine ------------------------------------------------------------------------------------------
 
   run(now: number): void {
+    if (this.#isOverrun) {
+      log.warn(`${this.name}: ${this.backlog} bytes wait for a peer that does not read, disconnecting`);
+      this.#disconnect(new SystemError('ENOBUFS'));
+    }
     for (;;) {
       const before = this.state;
       if (now >= this.deadline()) this.#timeOut(now);
@@ -388,6 +400,7 @@ export class Rconn implements Runnable {
 
   #disconnect(error: SystemError | 'eof' | undefined): void {
     this.lastError = error;
+    this.#isOverrun = false;
     this.#vconn?.close();
     this.#vconn = undefined;
     const now = this.#options.now();

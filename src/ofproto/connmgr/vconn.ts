@@ -7,6 +7,7 @@
  */
 
 import { coverage } from '../../base/coverage.ts';
+import { errorStack } from '../../base/error-stack.ts';
 import { hexDump } from '../../base/hex-dump.ts';
 import { type Stream, type Streams, SystemError } from '../../base/host.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
@@ -158,10 +159,16 @@ export class Vconn {
   }
 
   #data(bytes: Uint8Array): void {
-    const ok = this.#framer.push(bytes, (message) => {
-      this.#receive(message);
-      return this.#state !== 'closed';
-    });
+    let ok = false;
+    try {
+      ok = this.#framer.push(bytes, (message) => {
+        this.#receive(message);
+        return this.#state !== 'closed';
+      });
+    } catch (error) {
+      // A mistake of ours costs this connection, not the others.
+      log.err(`${this.name}: failed to take a message: ${errorStack(error)}`);
+    }
     if (!ok) this.#end(new SystemError('EPROTO'));
   }
 

@@ -106,6 +106,11 @@ export class ServedDatabase implements Monitorable, TransactionSink {
   #adopt(db: Database): void {
     this.db = db;
     db.sink = this;
+    // Past everything that would contain it.
+    db.broken = (error) =>
+      this.#host.loop.defer(() => {
+        throw error;
+      });
     db.listeners.add((txn) => {
       this.tracker.commit(txn.changes);
       if (this.#keepsHistory) this.history.add(txn.changes, txn.atoms, db.atoms);

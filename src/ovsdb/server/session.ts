@@ -4,13 +4,14 @@
  * Requests are read only while everything sent so far has gone out, so a client that does not read can pile up no
  * replies; its monitors' changes merge meanwhile. C counterpart: struct ovsdb_jsonrpc_session.
  */
+import { errorStack } from '../../base/error-stack.ts';
 import type { Stream } from '../../base/host.ts';
-import { vlog } from '../../base/vlog.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
 import { type Json, sortedJson, stringifyJson } from '../../jsonrpc/json.ts';
 import { type JsonRpcMessage, messageText } from '../../jsonrpc/jsonrpc.ts';
 import { JsonRpcSession } from '../../jsonrpc/session.ts';
 import type { Monitor } from '../monitor/monitor.ts';
-import { OvsdbError } from '../ovsdb-error.ts';
+import { internalError, OvsdbError } from '../ovsdb-error.ts';
 import type { LockHolder, LockWaiter } from './locks.ts';
 import { METHODS, NOTIFICATIONS } from './methods/methods.ts';
 import type { ServedDatabase } from './served.ts';
@@ -18,7 +19,11 @@ import type { OvsdbServer } from './server.ts';
 import type { Trigger } from './triggers.ts';
 
 const log = vlog('ovsdb_jsonrpc_server');
+const failedLimit = new RateLimit(5, 5);
 const encoder = new TextEncoder();
+
+/** Monitors, locks or waiting transactions that one client may have. */
+const MAX_HELD = 1000;
 
 /** Characters to send that may gather during one turn of the loop. */
 const MAX_BATCH = 65536;
@@ -137,7 +142,14 @@ export class Session implements LockHolder {
 
   /** Tells the monitors' changes unless the client is behind. */
   flush(): void {
-    if (this.monitors.size > 0 && this.rpc.backlog === 0) this.#flushMonitors();
+    if (this.monitors.size === 0 || this.rpc.backlog > 0) return;
+    try {
+      this.#flushMonitors();
+    } catch (error) {
+      // What this client was not told, it learns when it connects again.
+      log.errRl(failedLimit, `${this.name}: failed to compose an update: ${errorStack(error)}`);
+      this.rpc.forceReconnect();
+    }
   }
 
   #flushMonitors(): void {
@@ -177,19 +189,27 @@ export class Session implements LockHolder {
         throw new MethodError('unknown method');
       result = method.run(this, request);
     } catch (error) {
-      if (!(error instanceof OvsdbError || error instanceof MethodError)) throw error;
-      this.send({
-        type: 'error',
-        error: error instanceof OvsdbError ? error.toJson() : error.message,
-        id: request.id,
-      });
+      this.send({ type: 'error', error: this.#errorReply(error, request), id: request.id });
       return;
     }
     if (result !== undefined) this.reply(request.id, result);
   }
 
+  #errorReply(error: unknown, { method }: JsonRpcRequest): Json {
+    if (error instanceof MethodError) return error.message;
+    if (error instanceof OvsdbError) return error.toJson();
+    // A mistake of ours costs this request, not the others.
+    log.errRl(failedLimit, `${this.name}: failed to carry out "${method}": ${errorStack(error)}`);
+    return internalError(error).toJson();
+  }
+
   notifyLock(method: 'locked' | 'stolen', name: string): void {
     this.send({ type: 'notification', method, params: [name] });
+  }
+
+  /** @throws OvsdbError when the client has so many of something that one more is too many */
+  checkRoom(held: ReadonlyMap<string, unknown>, what: string): void {
+    if (held.size >= MAX_HELD) throw new OvsdbError('resources exhausted', `too many ${what}`);
   }
 
   addMonitor(monitor: SessionMonitor): void {

@@ -2,10 +2,12 @@
  * Carries out the operations of a "transact" request in order, up to the first error.
  * C counterpart: ovsdb/execution.c.
  */
+import { errorStack } from '../../base/error-stack.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
 import type { Json, JsonObject } from '../../jsonrpc/json.ts';
 import type { Database } from '../database.ts';
 import { Members } from '../members.ts';
-import { OvsdbError, syntaxError } from '../ovsdb-error.ts';
+import { internalError, OvsdbError, syntaxError } from '../ovsdb-error.ts';
 import { SymbolTable } from '../symbols.ts';
 import { abort } from './abort.ts';
 import { assert } from './assert.ts';
@@ -19,6 +21,9 @@ import { select } from './select.ts';
 import { Transaction } from './transaction.ts';
 import { update } from './update.ts';
 import { wait } from './wait.ts';
+
+const log = vlog('transaction');
+const failedLimit = new RateLimit(5, 5);
 
 const OPERATIONS: ReadonlyMap<string, { readonly run: Operation; readonly writes: boolean }> = new Map(
   Object.entries({
@@ -112,10 +117,10 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
       results.push(runOperation(x, params[i] as Json, i, n, options.readOnly === true));
     } catch (error) {
       x.txn.abort();
-      if (!(error instanceof OvsdbError)) throw error;
-      if (error.tag === 'not supported' && options.mayWait)
+      const failure = expected(error);
+      if (failure.tag === 'not supported' && options.mayWait)
         return { kind: 'waiting', timeoutMs: x.timeoutMs };
-      results.push(error.toJson());
+      results.push(failure.toJson());
       while (results.length < n) results.push(null);
       return { kind: 'failed', results };
     }
@@ -133,9 +138,20 @@ export function finishTransaction(txn: Transaction, durable: boolean): void {
     if (txn.changes.length > 0) txn.db.sink?.write(txn, durable);
   } catch (error) {
     txn.abort();
-    throw error;
+    throw expected(error);
   }
-  txn.complete();
+  try {
+    txn.complete();
+  } catch (error) {
+    txn.db.broken(error);
+  }
+}
+
+/** The error as the client is told it: a mistake of ours costs this transaction, not the others. */
+function expected(error: unknown): OvsdbError {
+  if (error instanceof OvsdbError) return error;
+  log.errRl(failedLimit, `failed to carry out a transaction: ${errorStack(error)}`);
+  return internalError(error);
 }
 
 /** Carries out a whole transaction at once. @returns the reply */

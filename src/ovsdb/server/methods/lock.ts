@@ -18,6 +18,7 @@ const lockMethod = (mode: 'lock' | 'steal'): Method => ({
     const name = lockName(session, request);
     if (session.waiters.has(name))
       throw syntaxError(request.params, `must issue "unlock" before new "${request.method}"`);
+    session.checkRoom(session.waiters, 'locks');
     const { locks } = session.server;
     return { locked: locks.isOwner(locks.lock(session, name, mode)) };
   },

@@ -19,6 +19,7 @@ const monitorMethod = (version: MonitorVersion): Method => ({
     if (version !== 1 && params.length !== PARAMS[version]) throw syntaxError(params, 'invalid parameters');
     const [, id = null, requests, lastIdJson] = params;
     if (session.monitors.has(sortedJson(id))) throw syntaxError(id, 'duplicate monitor ID');
+    session.checkRoom(session.monitors, 'monitors');
     const { spec, conditions } = parseMonitorRequests(served.db, requests, version !== 1);
     let lastId: string | undefined;
     if (version === 3) {

@@ -8,6 +8,7 @@ export const transact: Method = {
     const { id, params } = request;
     const key = session.triggers.size > 0 ? sortedJson(id) : undefined;
     if (key !== undefined && session.triggers.has(key)) throw badRequest(request, 'duplicate request ID');
+    session.checkRoom(session.triggers, 'waiting transactions');
     const trigger = served.triggers.run(
       params,
       {
