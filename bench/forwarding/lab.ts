@@ -65,7 +65,7 @@ export class Lab {
   ): ChildProcess {
     const pinned = cpu === undefined ? command : ['taskset', '-c', String(cpu), ...command];
     const child = spawn('ip', ['netns', 'exec', this.namespace(name), ...pinned], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: 'ignore',
       env: { ...process.env, ...env },
     });
     this.#processes.add(child);
@@ -91,16 +91,4 @@ export class Lab {
     }
     rmSync(this.directory, { recursive: true, force: true });
   }
-}
-
-/** The first line that a process prints. */
-export function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
-    });
-    child.once('exit', (code) => reject(new Error(`the process ended with status ${code} and no output`)));
-  });
 }

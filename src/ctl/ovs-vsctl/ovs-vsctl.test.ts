@@ -56,6 +56,13 @@ async function world() {
   return { host, call, vsctl, failure };
 }
 
+test('init leaves an empty database with its one row, which can then be set', async () => {
+  const { vsctl } = await world();
+  await vsctl('init');
+  await vsctl('set', 'Open_vSwitch', '.', 'other_config:a=b');
+  assert.equal(await vsctl('get', 'Open_vSwitch', '.', 'other_config'), '{a=b}\n');
+});
+
 test('bridges and ports are added, listed and deleted', async () => {
   const { vsctl } = await world();
   await vsctl(

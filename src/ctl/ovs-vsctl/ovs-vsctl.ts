@@ -148,7 +148,9 @@ const hooks = (io: ToolIo, text: string, wait: boolean): SessionHooks<Ovs, Vsctl
 
   begin(ctx) {
     ctx.txn.comment(`${io.program} (invoked by ${parentProcess(io)}): ${text}`);
-    if (wait) ctx.txn.increment(ctx.ovs, 'next_cfg');
+    // Every change, `init` above all, leaves the table with its row.
+    const { ovs } = ctx;
+    if (wait) ctx.txn.increment(ovs, 'next_cfg');
   },
 
   /** Waits until the switch's `cur_cfg` has reached this change's `next_cfg`. */

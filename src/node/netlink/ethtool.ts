@@ -10,6 +10,9 @@ import { check, errno, libc, pin } from '../ffi/libc.ts';
 const SIOCETHTOOL = 0x8946n;
 const ETHTOOL_GSET = 1;
 const ETHTOOL_GDRVINFO = 3;
+const ETHTOOL_STXCSUM = 0x17;
+const ETHTOOL_STSO = 0x1f;
+const ETHTOOL_SGSO = 0x24;
 const IFNAMSIZ = 16;
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
@@ -18,10 +21,11 @@ const buffer = pin(256);
 const request = pin(40); // struct ifreq
 let controlSocket = -1;
 
-function ethtool(name: string, command: number): DataView {
+function ethtool(name: string, command: number, data = 0): DataView {
   if (controlSocket < 0) controlSocket = check(libc.socket(AF_INET, SOCK_DGRAM, 0));
   buffer.bytes.fill(0);
   buffer.view.setUint32(0, command, true);
+  buffer.view.setUint32(4, data, true);
   request.bytes.fill(0);
   request.bytes.set(new TextEncoder().encode(name).subarray(0, IFNAMSIZ - 1));
   request.view.setBigUint64(IFNAMSIZ, buffer.pointer, true);
@@ -127,4 +131,10 @@ export function linkFeatures(name: string): LinkFeatures {
     supported: modes(reply.getUint32(4, true)),
     advertised: modes(reply.getUint32(8, true)),
   };
+}
+
+/** Turns a device's transmit checksum and segmentation offloads on or off, as `ethtool -K DEV tx on|off` does.
+ * @throws SystemError */
+export function setTransmitOffloads(name: string, on: boolean): void {
+  for (const command of [ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO]) ethtool(name, command, on ? 1 : 0);
 }
