@@ -173,7 +173,8 @@ const HANDLERS: { readonly [K in OfpActKind]: Handler<K> } = {
     ctx.wc[F.SKB_PRIORITY] = 0xffff_ffff;
     if (ctx.flow[F.SKB_PRIORITY] === ctx.origSkbPriority) return;
     ctx.flow[F.SKB_PRIORITY] = ctx.origSkbPriority;
-    ctx.report('detail', `queue = 0x${ctx.origSkbPriority.toString(16)}`);
+    const queue = ctx.origSkbPriority;
+    ctx.report('detail', `queue = ${queue === 0 ? '0' : `0x${queue.toString(16)}`}`);
   },
   fin_timeout: xlateFinTimeout,
 
