@@ -207,23 +207,25 @@ export interface Raw {
 const CLASSES = /^(OFPT|OFPST|NXT|NXST|ONFT|ONFST)\d*_(.*?)(_REQUEST|_REPLY)?$/;
 
 /** All of them. */
-export const RAWS: readonly Raw[] = ROWS.map(([kind, id, firstVersion, lastVersion, number, minBody, multiple]) => {
-  const [, cls, base, suffix = ''] = CLASSES.exec(id)!;
-  const multipart = cls!.endsWith('ST');
-  return {
-    kind,
-    id,
-    name: `${cls}_${base}${multipart ? suffix.replace('_', ' ').toLowerCase() : suffix}`,
-    firstVersion,
-    lastVersion,
-    vendor: cls!.startsWith('NX') ? NX_VENDOR : cls!.startsWith('ONF') ? ONF_VENDOR : 0,
-    multipart,
-    reply: suffix === '_REPLY',
-    number,
-    minBody,
-    multiple,
-  };
-});
+export const RAWS: readonly Raw[] = ROWS.map(
+  ([kind, id, firstVersion, lastVersion, number, minBody, multiple]) => {
+    const [, cls, base, suffix = ''] = CLASSES.exec(id)!;
+    const multipart = cls!.endsWith('ST');
+    return {
+      kind,
+      id,
+      name: `${cls}_${base}${multipart ? suffix.replace('_', ' ').toLowerCase() : suffix}`,
+      firstVersion,
+      lastVersion,
+      vendor: cls!.startsWith('NX') ? NX_VENDOR : cls!.startsWith('ONF') ? ONF_VENDOR : 0,
+      multipart,
+      reply: suffix === '_REPLY',
+      number,
+      minBody,
+      multiple,
+    };
+  },
+);
 
 /** Forms by version, vendor, multipart request or reply, number. */
 const byHeader = new Map<number, Raw>();
