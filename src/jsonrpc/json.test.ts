@@ -51,8 +51,12 @@ test('the careful parser agrees with JSON.parse on everything that both take', (
     fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
       // A long integer in front sends the text through the careful parser.
       const text = `[12345678901234567,${JSON.stringify(value)}]`;
+      // Where JSON.parse has rounded to a double, ours has the integer.
+      const rounded = JSON.parse(
+        JSON.stringify((parseJson(text) as Json[])[1], (_k, v) => (typeof v === 'bigint' ? Number(v) : v)),
+      );
       assert.deepEqual(
-        (parseJson(text) as Json[])[1],
+        rounded,
         JSON.parse(JSON.stringify(value), (_k, v) => (Object.is(v, -0) ? 0 : v)),
       );
     }),
