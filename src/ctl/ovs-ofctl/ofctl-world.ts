@@ -1,9 +1,11 @@
 /** For tests: ovs-ofctl in a simulated world, which may have a switch. */
-import { UsageError } from '../../base/getopt.ts';
+import { parseOptions, UsageError } from '../../base/getopt.ts';
 import { inVirtualTime } from '../../sim/sim-database.ts';
 import { SimHost } from '../../sim/sim-host.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
-import { ovsOfctl } from './ovs-ofctl.ts';
+import { ovsOfctl, runOfctl } from './ovs-ofctl.ts';
+import type { Service } from './service.ts';
+import { OFCTL_OPTIONS } from './settings.ts';
 
 export interface Outcome {
   readonly status: number;
@@ -14,19 +16,17 @@ export interface Outcome {
 export class OfctlWorld {
   readonly host = new SimHost();
 
-  /** Runs the tool with the words after its name. */
-  async run(args: readonly string[], stdin = ''): Promise<Outcome> {
-    let out = '';
-    let err = '';
+  #io(stdin: string): { io: ToolIo; printed: { out: string; err: string } } {
+    const printed = { out: '', err: '' };
     const io: ToolIo = {
       host: this.host,
       program: 'ovs-ofctl',
       env: {},
       out: (text) => {
-        out += text;
+        printed.out += text;
       },
       err: (text) => {
-        err += text;
+        printed.err += text;
       },
       outBytes: () => {},
       readStdin: () => new TextEncoder().encode(stdin),
@@ -36,14 +36,30 @@ export class OfctlWorld {
         throw new ToolError('timed out');
       },
     };
+    return { io, printed };
+  }
+
+  /** Runs the tool with the words after its name. */
+  async run(args: readonly string[], stdin = ''): Promise<Outcome> {
+    const { io, printed } = this.#io(stdin);
     let status: number;
     try {
       status = await inVirtualTime(this.host, ovsOfctl(args, io));
     } catch (error) {
       if (!(error instanceof ToolError || error instanceof UsageError)) throw error;
-      err += `ovs-ofctl: ${error.message}\n`;
+      printed.err += `ovs-ofctl: ${error.message}\n`;
       status = error instanceof ToolError ? error.status : 1;
     }
-    return { status, out, err };
+    return { status, ...printed };
+  }
+
+  /** Starts a command that stays. */
+  start(
+    args: readonly string[],
+    service: Service,
+  ): { readonly done: Promise<number>; readonly printed: () => string } {
+    const { io, printed } = this.#io('');
+    const { options, args: words } = parseOptions<string>(args, OFCTL_OPTIONS);
+    return { done: runOfctl(io, options, words, service), printed: () => printed.err };
   }
 }

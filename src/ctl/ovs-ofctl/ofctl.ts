@@ -264,10 +264,11 @@ export class Ofctl {
 
   /** Runs a conversation; an end of the connection ends the tool. */
   async talking<T>(connection: Connection, run: () => Promise<T>): Promise<T> {
-    return await this.#guard(`talking to ${connection.name}`, run);
+    return await this.during(`talking to ${connection.name}`, run);
   }
 
-  async #guard<T>(what: string, run: () => Promise<T>): Promise<T> {
+  /** Runs a part of a conversation; an end of the connection ends the tool in these words. */
+  async during<T>(what: string, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
@@ -301,9 +302,9 @@ export class Ofctl {
 
   /** Sends a multipart request; yields its replies up to the last or an error. */
   async *replies(connection: Connection, parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-    const xid = await this.#guard('failed to send packet to switch', async () => connection.sendBytes(parts));
+    const xid = await this.during('failed to send packet to switch', async () => connection.sendBytes(parts));
     for (;;) {
-      const reply = await this.#guard('OpenFlow packet receive failed', () => connection.receiveReply(xid));
+      const reply = await this.during('OpenFlow packet receive failed', () => connection.receiveReply(xid));
       yield reply;
       if (!isMultipart(reply) || !(multipartFlags(reply) & 1)) return;
     }

@@ -27,7 +27,9 @@ const trivial = (name: string, body: OfpBody): OfctlCommand =>
 
 const show = reads('show', 'switch', [1, 1], async (ofctl, [bridge]) => {
   const connection = await ofctl.connect(bridge!);
-  const reply = await ofctl.talking(connection, () => connection.transact({ kind: 'features_request' }));
+  const reply = await ofctl.during(`talking to ${bridge}`, () =>
+    connection.transact({ kind: 'features_request' }),
+  );
   const { message } = tryDecodeMessage(reply);
   ofctl.io.out(ofctl.format(reply, 1));
   if (message?.kind !== 'features_reply' || !message.ports)
@@ -121,7 +123,7 @@ const queueGetConfig = reads(
 
 const probe = reads('probe', 'target', [1, 1], async (ofctl, [target]) => {
   const connection = await ofctl.connect(target!);
-  const reply = await ofctl.talking(connection, () =>
+  const reply = await ofctl.during(`talking to ${target}`, () =>
     connection.transact({ kind: 'echo_request', data: new Uint8Array(0) }),
   );
   if (reply.length !== 8) throw new ToolError('reply does not match request');
@@ -148,7 +150,7 @@ const ping = reads('ping', 'target [n]', [1, 2], async (ofctl, [target, size = '
   for (let i = 0; i < PINGS; i++) {
     const request = connection.encode({ kind: 'echo_request', data: random.bytes(payload) });
     const start = loop.now();
-    const reply = await ofctl.talking(connection, () =>
+    const reply = await ofctl.during('transact', async () =>
       connection.receiveReply(connection.sendBytes(request)),
     );
     const ms = loop.now() - start;
@@ -174,7 +176,7 @@ const benchmark = reads('benchmark', 'target n count', [3, 3], async (ofctl, [ta
   const data = new Uint8Array(payload);
   const start = loop.now();
   for (let i = 0; i < count; i++)
-    await ofctl.talking(connection, () => connection.transact({ kind: 'echo_request', data }));
+    await ofctl.during('transact', () => connection.transact({ kind: 'echo_request', data }));
   const ms = loop.now() - start;
   connection.close();
   const perSecond = (n: number): string => (n / (ms / 1000)).toFixed(0);
