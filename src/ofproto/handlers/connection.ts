@@ -1,4 +1,5 @@
 /** Messages about the connection itself: echo, role, asynchronous messages, formats. */
+import { OfpError } from '../../openflow/errors.ts';
 import {
   ASYNC_TYPES,
   type AsyncConfig,
@@ -39,6 +40,7 @@ export const handleSetAsyncConfig: Handler<'set_async_config'> = ({ config }, { 
 };
 
 export const handleSetFlowFormat: Handler<'set_flow_format'> = ({ format }, { conn }) => {
+  if (format === 'unknown') throw new OfpError('OFPBRC_EPERM');
   conn.protocol = setProtocolBase(conn.protocol, format === 'nxm' ? P.OF10_NXM : P.OF10_STD);
 };
 
@@ -50,6 +52,7 @@ export const handleSetPacketInFormat: Handler<'set_packet_in_format'> = ({ forma
   conn.packetInFormat = format;
 };
 
-export const handleSetControllerId: Handler<'set_controller_id'> = ({ controllerId }, { conn }) => {
-  conn.controllerId = controllerId;
+export const handleSetControllerId: Handler<'set_controller_id'> = ({ controllerId }, r) => {
+  r.requireZero(16, 22);
+  r.conn.controllerId = controllerId;
 };

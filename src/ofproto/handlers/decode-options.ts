@@ -9,4 +9,5 @@ export const decodeOptions = (ofproto: Ofproto, conn: OfConn): DecodeOptions => 
   flowModTableId: (conn.protocol & P.TID) !== 0,
   maxPorts: ofproto.ports.max,
   nTables: N_TABLES,
+  tunTable: ofproto.tunTable,
 });

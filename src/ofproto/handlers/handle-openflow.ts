@@ -5,6 +5,7 @@ import { coverage } from '../../base/coverage.ts';
 import { OfpError } from '../../openflow/errors.ts';
 import { asOfpError, tryDecodeMessage } from '../../openflow/messages/decode.ts';
 import type { Message, OfpKind, OfpMessage } from '../../openflow/messages/message.ts';
+import { checkLength, identify, isMultipartRequest } from '../../openflow/messages/raw.ts';
 import type { OfConn } from '../ofconn.ts';
 import type { Ofproto } from '../ofproto.ts';
 import * as bundle from './bundle.ts';
@@ -28,6 +29,9 @@ import * as tlvTable from './tlv-table.ts';
 const received = coverage('ofproto_recv_openflow');
 
 const nothing = (): undefined => {};
+const ipfixNotConfigured = (): never => {
+  throw new OfpError('NXST_NOT_CONFIGURED');
+};
 
 /** Everything that a controller may send. */
 const HANDLERS: { readonly [K in OfpKind]?: Handler<K> } = {
@@ -76,6 +80,8 @@ const HANDLERS: { readonly [K in OfpKind]?: Handler<K> } = {
   nxt_tlv_table_request: tlvTable.handleTlvTableRequest,
   ct_flush: conntrack.handleCtFlush,
   ct_flush_zone: conntrack.handleCtFlush,
+  ipfix_bridge_stats_request: ipfixNotConfigured,
+  ipfix_flow_stats_request: ipfixNotConfigured,
 };
 
 /** Requests of which further parts may follow. */
@@ -86,8 +92,7 @@ const MULTIPART: ReadonlySet<OfpKind> = new Set<OfpKind>([
 
 function dispatch<K extends OfpKind>(message: Message<K> & OfpMessage, request: Request): Job | undefined {
   const handler = HANDLERS[message.kind as K] as Handler<K> | undefined;
-  const isStats = message.kind.endsWith('_stats_request') || message.kind === 'table_desc_request';
-  if (!handler) throw new OfpError(isStats ? 'OFPBRC_BAD_STAT' : 'OFPBRC_BAD_TYPE');
+  if (!handler) throw new OfpError('OFPBRC_BAD_TYPE');
   if (request.more && !MULTIPART.has(message.kind)) throw new OfpError('OFPBRC_BAD_STAT');
   return handler(message, request) ?? undefined;
 }
@@ -131,8 +136,22 @@ export function handleOpenflow(
   return job && guarded(job, request);
 }
 
+/** Refuses what only a switch sends, whatever is in it. @throws OfpError */
+function checkKind(bytes: Uint8Array): void {
+  const raw = identify(bytes);
+  checkLength(raw, bytes[0]!, bytes.length);
+  if (!HANDLERS[raw.kind])
+    throw new OfpError(isMultipartRequest(bytes) ? 'OFPBRC_BAD_STAT' : 'OFPBRC_BAD_TYPE');
+}
+
 /** Decodes and carries out a message: {@link handleOpenflow} for one that is still bytes. */
 export function handleFrame(ofproto: Ofproto, conn: OfConn, bytes: Uint8Array): Job | undefined {
+  try {
+    checkKind(bytes);
+  } catch (error) {
+    conn.sendError(asOfpError(error).code, bytes);
+    return undefined;
+  }
   const { message, error } = tryDecodeMessage(bytes, decodeOptions(ofproto, conn));
   if (!error) return handleOpenflow(ofproto, conn, message!, bytes);
   conn.sendError(error.code, bytes);

@@ -2,6 +2,7 @@
 
 import { OfpError } from '../../openflow/errors.ts';
 import type { Message, OfpBody, OfpKind } from '../../openflow/messages/message.ts';
+import { OFP13 } from '../../openflow/version.ts';
 import type { Requester } from '../flow-monitors.ts';
 import type { OfConn } from '../ofconn.ts';
 import type { Ofproto } from '../ofproto.ts';
@@ -33,7 +34,8 @@ export class Request implements Requester {
     this.conn = conn;
     this.version = header.version;
     this.xid = header.xid;
-    this.more = header.more ?? false;
+    // Before OpenFlow 1.3 requests had one part.
+    this.more = header.version >= OFP13 && (header.more ?? false);
     this.bytes = bytes;
   }
 
@@ -45,6 +47,11 @@ export class Request implements Requester {
   /** @throws OfpError for a controller that may only read */
   rejectSecondary(): void {
     if (this.conn.role === 'secondary') throw new OfpError('OFPBRC_IS_SECONDARY');
+  }
+
+  /** @throws OfpError for padding of the message that is not zero */
+  requireZero(start: number, end: number): void {
+    if (this.bytes.subarray(start, end).some((byte) => byte !== 0)) throw new OfpError('NXBRC_MUST_BE_ZERO');
   }
 }
 
