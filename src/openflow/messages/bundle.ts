@@ -53,7 +53,7 @@ export const bundleControl: Codec<'bundle_control'> = {
   decode: (r) => ({ kind: 'bundle_control', bundleId: r.u32(), type: r.u16(), flags: r.u16() }),
   encode: (w, m) => void w.u32(m.bundleId).u16(m.type).u16(m.flags),
   format: (m) =>
-    `\n bundle_id=${idText(m.bundleId)} type=${TYPE_NAMES[m.type] ?? m.type} flags=${bitNames(m.flags, FLAG_NAMES, ' ')}`,
+    `\n bundle_id=${idText(m.bundleId)} type=${TYPE_NAMES[m.type] ?? ''} flags=${bitNames(m.flags, FLAG_NAMES, ' ')}`,
 };
 
 export const bundleAddMessage: Codec<'bundle_add_message'> = {

@@ -70,6 +70,8 @@ function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
   const { message, error } = tryDecodeMessage(bytes, { loose: isLoose(raw), flowModTableId: true });
   let body = multipartText(bytes);
   if (message) body += codecOf(raw.kind).format?.(message, contextFor(bytes, version, raw, options)) ?? '';
+  // Only these replies say so themselves.
+  if (error && raw.kind === 'group_stats_reply') body += ' ***parse error***';
   if (!error) return endLine(chomp(header + body) + (dump ? `\n${hexDump(bytes)}` : ''));
   const text = body === '' ? `${header} ` : endLine(chomp(header + body));
   return endLine(text + errorLine(error.code) + hexDump(bytes));
