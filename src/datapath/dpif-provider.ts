@@ -8,6 +8,7 @@
  */
 import type { Flow } from '../flow/layout.ts';
 import type { OdpAction } from '../odp/action.ts';
+import type { CtTuple } from '../openflow/messages/message.ts';
 import type { Netdev } from './netdev-provider.ts';
 
 /** 128-bit unique flow identifier as 32 lower-case hexadecimal digits. */
@@ -115,6 +116,56 @@ export interface MeterStats {
   readonly bands: readonly { readonly packets: number; readonly bytes: number }[];
 }
 
+/** A tracked connection. */
+export interface CtEntry {
+  readonly zone: number;
+  readonly ipProto: number;
+  readonly l3Type: 4 | 6;
+  /** As its first packet had it, and as its answers have it. */
+  readonly orig: CtTuple;
+  readonly reply: CtTuple;
+  readonly mark: number;
+  readonly labels: bigint;
+  /** Seconds until it is forgotten if nothing more of it comes. */
+  readonly timeoutS: number;
+  readonly tcp: CtTcp | undefined;
+}
+
+/** Of each side: the one that opened the connection, then the other. */
+export interface CtTcp {
+  /** Numbers of the states of conntrack's tools. */
+  readonly states: readonly [number, number];
+  /** Exponents of the windows; undefined without that option. */
+  readonly scales: readonly [number | undefined, number | undefined];
+  /** Taken up in mid-connection. */
+  readonly liberal: readonly [boolean, boolean];
+}
+
+/** How many connections a zone may have, and has. */
+export interface CtZoneLimit {
+  /** undefined: what goes for zones that have no limit of their own. */
+  readonly zone: number | undefined;
+  readonly limit: number;
+  readonly count: number;
+}
+
+/** Connection tracking, to look into and to set up. */
+export interface DpifConntrack {
+  /** Of a zone, or all. */
+  entries(zone?: number): Iterable<CtEntry>;
+  /** Forgets the connections of a zone, or of all, that `matches` picks. @returns how many */
+  flush(zone?: number, matches?: (entry: CtEntry) => boolean): number;
+  readonly count: number;
+  maxConnections: number;
+  checkTcpSequence: boolean;
+  /** How often it looks for connections that have expired. */
+  sweepIntervalMs: number;
+  setZoneLimit(zone: number | undefined, limit: number): void;
+  deleteZoneLimit(zone: number | undefined): void;
+  /** The default one's and those of the zones asked for, or of all that have one. */
+  zoneLimits(zones: readonly number[]): readonly CtZoneLimit[];
+}
+
 export interface Dpif {
   /** 'netdev', 'system', 'ebpf', 'dummy'. */
   readonly type: string;
@@ -144,6 +195,8 @@ export interface Dpif {
   meterGet(id: number): MeterStats | undefined;
   /** Deletes it and returns its last counters. */
   meterDel(id: number): MeterStats | undefined;
+  /** undefined for datapaths that do not track connections, or do not let us see. */
+  readonly conntrack?: DpifConntrack;
   /** Options of the Open_vSwitch table's other_config that concern the datapath. */
   configure(options: ReadonlyMap<string, string>): void;
   close(): void;

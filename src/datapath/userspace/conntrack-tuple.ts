@@ -5,6 +5,7 @@
  */
 import { coverage } from '../../base/coverage.ts';
 import type { PacketArena, PacketBatch } from '../netdev-provider.ts';
+import { isInvalidTcp, TCP_ACK, TCP_SYN, TcpSegment } from './conntrack-tcp.ts';
 import { finish, mix } from './hash.ts';
 import { K, KEY_PLAIN, KEY_STRIDE, swap16 } from './key.ts';
 import { findL4, foldInvert, networkOffset, sum16 } from './modify.ts';
@@ -23,12 +24,6 @@ export const IP_PROTO_UDP = 17;
 export const IP_PROTO_SCTP = 132;
 export const IP_PROTO_ICMP = 1;
 export const IP_PROTO_ICMPV6 = 58;
-export const TCP_FIN = 1;
-export const TCP_SYN = 2;
-export const TCP_RST = 4;
-const TCP_PSH = 8;
-export const TCP_ACK = 16;
-const TCP_URG = 32;
 
 /** Requests and their replies, by protocol. A connection begins with a request. */
 const ICMP_REQUESTS: ReadonlyMap<number, number> = new Map([
@@ -47,8 +42,10 @@ const badSum = coverage('conntrack_l4csum_err');
 export class TupleReader {
   readonly tuple = new Int32Array(TUPLE_WORDS);
   tcpFlags = 0;
-  /** The packet is an ICMP error, and the tuple that of an answer to the packet that it quotes. */
-  isRelated = false;
+  /** Of an ICMP error: where the IP header that it quotes is; the tuple is then that of an answer to the quoted packet. */
+  quoteAt = 0;
+  /** Of a TCP packet. */
+  readonly segment = new TcpSegment();
   readonly #arena: PacketArena;
   readonly #key = new Int32Array(KEY_STRIDE);
   #l4 = -1;
@@ -74,13 +71,16 @@ export class TupleReader {
     const tuple = this.tuple.fill(0);
     const proto = key[K.NW]! & 0xff;
     this.tcpFlags = swap16(key[K.FLAGS_TPID]! & 0xffff);
-    this.isRelated = false;
+    this.quoteAt = 0;
     if (proto === IP_PROTO_ICMP || proto === IP_PROTO_ICMPV6) {
       const kind = u8[this.#l4]!;
       const errors = proto === IP_PROTO_ICMP ? ICMP_ERRORS : ICMPV6_ERRORS;
       if (errors.has(kind)) {
-        this.isRelated = true;
         if (!this.#extractQuoted(this.#l4 + 8, end, isIpv6)) return false;
+        // It has to go to whom the quoted packet came from, which is where an answer would go.
+        for (let k = 0; k < (isIpv6 ? 4 : 1); k++)
+          if (tuple[T.DST + k] !== key[(isIpv6 ? K.IPV6_DST : K.NW_DST) + k]) return false;
+        this.quoteAt = this.#l4 + 8;
         tuple[T.ZONE] = zone;
         return true;
       }
@@ -90,6 +90,13 @@ export class TupleReader {
       tuple[T.DST_PORT] = ports[1];
     } else if (proto === IP_PROTO_TCP || proto === IP_PROTO_UDP || proto === IP_PROTO_SCTP) {
       if (this.#l4 + (proto === IP_PROTO_TCP ? 20 : proto === IP_PROTO_UDP ? 8 : 12) > end) return false;
+      if (proto === IP_PROTO_TCP)
+        this.segment.read(
+          arena,
+          this.#l4,
+          Math.min(end, ipEnd(u16, networkOffset(u16, p), isIpv6)),
+          this.tcpFlags,
+        );
       tuple[T.SRC_PORT] = key[K.TP]! & 0xffff;
       tuple[T.DST_PORT] = key[K.TP]! >>> 16;
     }
@@ -144,10 +151,7 @@ export class TupleReader {
     )
       return true;
     if (proto === IP_PROTO_UDP && u16[(l4 + 6) >> 1] === 0) return !isIpv6;
-    const l4End = Math.min(
-      end,
-      ip + (isIpv6 ? 40 + swap16(u16[(ip + 4) >> 1]!) : swap16(u16[(ip + 2) >> 1]!)),
-    );
+    const l4End = Math.min(end, ipEnd(u16, ip, isIpv6));
     let sum = 0;
     if (proto !== IP_PROTO_ICMP) {
       const bytes = l4End - l4;
@@ -169,6 +173,15 @@ export class TupleReader {
     return true;
   }
 }
+
+export const isIcmp = (proto: number): boolean => proto === IP_PROTO_ICMP || proto === IP_PROTO_ICMPV6;
+
+export const hasPorts = (proto: number): boolean =>
+  proto === IP_PROTO_TCP || proto === IP_PROTO_UDP || proto === IP_PROTO_SCTP;
+
+/** Where an IP packet ends; a frame may be longer. */
+export const ipEnd = (u16: Uint16Array, ip: number, isIpv6: boolean): number =>
+  isIpv6 ? ip + 40 + swap16(u16[(ip + 4) >> 1]!) : ip + swap16(u16[(ip + 2) >> 1]!);
 
 /** Exchanges the two ends. */
 export function reverse(tuple: Int32Array): void {
@@ -202,10 +215,4 @@ function icmpPorts(
   const requests = proto === IP_PROTO_ICMP ? ICMP_REQUESTS : ICMPV6_REQUESTS;
   const reply = requests.get(kind) ?? [...requests].find(([, answer]) => answer === kind)?.[0];
   return reply === undefined ? undefined : [identifier | (kind << 16), identifier | (reply << 16)];
-}
-
-/** Flag combinations that no sound stack sends. */
-export function isInvalidTcp(flags: number): boolean {
-  if (flags & TCP_SYN ? flags & (TCP_RST | TCP_FIN) : (flags & (TCP_ACK | TCP_RST)) === 0) return true;
-  return (flags & TCP_ACK) === 0 && (flags & (TCP_FIN | TCP_PSH | TCP_URG)) !== 0;
 }

@@ -3,7 +3,8 @@ import test from 'node:test';
 import { F } from '../../flow/layout.ts';
 import type { OdpAction } from '../../odp/action.ts';
 import { HeapArena } from '../arena.ts';
-import { Conntrack, CS } from './conntrack.ts';
+import { Conntrack } from './conntrack.ts';
+import { CS } from './conntrack-connection.ts';
 import { K, keyWordOf } from './key.ts';
 import { frame, l3Of, sumsAreRight } from './testing.ts';
 import { PacketWork } from './work.ts';
@@ -39,7 +40,11 @@ const nat = (more: Partial<Nat> = {}): Nat => ({
 /** A tracker with one packet at a time. */
 class Fixture {
   readonly arena = new HeapArena();
-  readonly conntrack = new Conntrack(this.arena, () => 7);
+  readonly conntrack = new Conntrack(
+    this.arena,
+    () => 7,
+    () => this.now,
+  );
   readonly work = new PacketWork(0);
   now = 0;
 
@@ -93,14 +98,24 @@ function answer(packet: Uint8Array): Uint8Array {
   return out;
 }
 
-/** A TCP packet with some flags, with its checksum right. */
-function tcp(flags: number, version: 4 | 6 = 4): Uint8Array {
+/** A TCP packet with some flags and 4 bytes of data, with its checksum right. */
+function tcp(flags: number, version: 4 | 6 = 4, { seq = 0, ack = 0, window = 1000 } = {}): Uint8Array {
   const packet = frame({ proto: 6, version, payload: 4 });
   const l4 = l3Of(packet) + (version === 4 ? 20 : 40);
   const view = new DataView(packet.buffer);
-  const sum = view.getUint16(l4 + 16) + 0x5018 - (0x5000 | flags);
-  view.setUint16(l4 + 12, 0x5000 | flags);
-  view.setUint16(l4 + 16, sum > 0xffff ? sum - 0xffff : sum < 0 ? sum + 0xffff : sum);
+  const set = (at: number, value: number): void => {
+    let sum = view.getUint16(l4 + 16) + view.getUint16(l4 + at) - value;
+    if (sum > 0xffff) sum -= 0xffff;
+    if (sum < 0) sum += 0xffff;
+    view.setUint16(l4 + at, value);
+    view.setUint16(l4 + 16, sum);
+  };
+  set(4, seq >>> 16);
+  set(6, seq & 0xffff);
+  set(8, ack >>> 16);
+  set(10, ack & 0xffff);
+  set(12, 0x5000 | flags);
+  set(14, window);
   assert.ok(sumsAreRight(packet));
   return packet;
 }
@@ -126,22 +141,84 @@ test('UDP is new until it is committed and answered', () => {
 test('TCP follows the handshake and the end of a connection', () => {
   for (const version of [4, 6] as const) {
     const f = new Fixture();
-    const there = (flags: number): number => f.track(tcp(flags, version), ct({ commit: true }));
-    const back = (flags: number): number => f.track(answer(tcp(flags, version)), ct());
-    assert.equal(back(0x12), TRACKED | INVALID);
-    assert.equal(there(0x02), TRACKED | NEW);
-    assert.equal(there(0x02), TRACKED | NEW);
-    assert.equal(back(0x12), TRACKED | ESTABLISHED | REPLY_DIR);
-    assert.equal(there(0x10), TRACKED | ESTABLISHED);
-    assert.equal(there(0x03), TRACKED | INVALID);
-    assert.equal(there(0x01), TRACKED | INVALID);
-    assert.equal(there(0x11), TRACKED | ESTABLISHED);
-    assert.equal(back(0x11), TRACKED | ESTABLISHED | REPLY_DIR);
-    assert.equal(there(0x10), TRACKED | ESTABLISHED);
+    const there = (flags: number, seq: number, ack: number): number =>
+      f.track(tcp(flags, version, { seq, ack }), ct({ commit: true }));
+    const back = (flags: number, seq: number, ack: number): number =>
+      f.track(answer(tcp(flags, version, { seq, ack })), ct());
+    const states = () => [...f.conntrack.entries()].map((entry) => entry.tcp?.states);
+    assert.equal(back(0x12, 500, 101), TRACKED | INVALID);
+    assert.equal(there(0x02, 100, 0), TRACKED | NEW);
+    assert.equal(there(0x02, 100, 0), TRACKED | NEW);
+    assert.deepEqual(states(), [[2, 0]]);
+    assert.equal(back(0x12, 500, 105), TRACKED | ESTABLISHED | REPLY_DIR);
+    assert.equal(there(0x10, 105, 505), TRACKED | ESTABLISHED);
+    assert.deepEqual(states(), [[4, 4]]);
+    assert.equal(there(0x03, 109, 505), TRACKED | INVALID);
+    assert.equal(there(0x01, 109, 505), TRACKED | INVALID);
+    assert.equal(there(0x11, 109, 505), TRACKED | ESTABLISHED);
+    assert.equal(back(0x11, 505, 114), TRACKED | ESTABLISHED | REPLY_DIR);
+    assert.equal(there(0x10, 114, 510), TRACKED | ESTABLISHED);
+    assert.deepEqual(states(), [[9, 9]]);
     // Both sides are done: a SYN begins anew.
-    assert.equal(there(0x02), TRACKED | NEW);
+    assert.equal(there(0x02, 7000, 0), TRACKED | NEW);
     assert.equal(f.conntrack.count, 1);
   }
+});
+
+test('TCP segments beyond the window are invalid, unless sequence numbers are not looked at', () => {
+  for (const checks of [true, false]) {
+    const f = new Fixture();
+    f.conntrack.checkTcpSequence = checks;
+    f.track(tcp(0x02, 4, { seq: -2 }), ct({ commit: true }));
+    f.track(answer(tcp(0x12, 4, { seq: 500, ack: 3 })), ct());
+    assert.equal(f.track(tcp(0x10, 4, { seq: 3, ack: 505 }), ct()), TRACKED | ESTABLISHED);
+    const beyond = checks ? INVALID : ESTABLISHED;
+    assert.equal(f.track(tcp(0x10, 4, { seq: 90_000, ack: 505 }), ct()), TRACKED | beyond);
+    assert.equal(
+      f.track(answer(tcp(0x04, 4, { seq: 700 })), ct()),
+      TRACKED | beyond | (checks ? 0 : REPLY_DIR),
+    );
+    assert.equal(f.track(tcp(0x10, 4, { seq: 7, ack: 505 }), ct()), TRACKED | ESTABLISHED);
+  }
+});
+
+test('connections that are taken up in the middle are given room', () => {
+  const f = new Fixture();
+  assert.equal(f.track(tcp(0x10, 4, { seq: 9000, ack: 77 }), ct({ commit: true })), TRACKED | NEW);
+  assert.equal(
+    f.track(answer(tcp(0x10, 4, { seq: 80_000, ack: 9004 })), ct()),
+    TRACKED | ESTABLISHED | REPLY_DIR,
+  );
+  assert.deepEqual([...f.conntrack.entries()][0]!.tcp!.liberal, [true, true]);
+});
+
+test('zones have their limits, and all of them together', () => {
+  const f = new Fixture();
+  const add = (zone: number, source: number): number => {
+    const before = f.conntrack.count;
+    f.track(frame({ source }), ct({ commit: true, zone }));
+    return f.conntrack.count - before;
+  };
+  f.conntrack.setZoneLimit(undefined, 2);
+  f.conntrack.setZoneLimit(1, 1);
+  assert.deepEqual([add(1, 1), add(1, 2), add(2, 1), add(2, 2), add(2, 3)], [1, 0, 1, 1, 0]);
+  assert.deepEqual(f.conntrack.zoneLimits([]), [
+    { zone: undefined, limit: 2, count: 0 },
+    { zone: 1, limit: 1, count: 1 },
+  ]);
+  assert.deepEqual(f.conntrack.zoneLimits([2, 3]).slice(1), [
+    { zone: 2, limit: 2, count: 2 },
+    { zone: 3, limit: 2, count: 0 },
+  ]);
+  assert.equal(
+    f.conntrack.flush(2, (entry) => entry.orig.srcPort === 1),
+    1,
+  );
+  f.conntrack.deleteZoneLimit(1);
+  assert.deepEqual([add(2, 4), add(2, 5), add(1, 2), add(1, 3)], [1, 0, 1, 0]);
+  f.conntrack.deleteZoneLimit(undefined);
+  f.conntrack.maxConnections = 5;
+  assert.deepEqual([add(1, 3), add(1, 4)], [1, 0]);
 });
 
 test('mark and label stay with the connection, and its first tuple with its packets', () => {
@@ -197,6 +274,29 @@ test('echo requests begin connections, and errors belong to the connection that 
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   view.setUint16(36, ~sum);
   assert.equal(f.track(error, ct()), TRACKED | RELATED | REPLY_DIR);
+});
+
+test('an ICMP error about a translated packet comes back as if about the original', () => {
+  const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
+  const f = new Fixture();
+  const server = Uint8Array.of(1, 2, 3, 4);
+  const packet = hex(
+    'c6f94ecb72dbe64c473528c9080045000021317040004011b138ac100001ac100002a28e15b3000d20966369616f0a',
+  );
+  const change = nat({ type: 'dst', minAddr: server, maxAddr: server, minPort: 10_000, maxPort: 10_000 });
+  assert.equal(f.track(packet, ct({ commit: true, nat: change })), TRACKED | NEW | DST_NAT);
+  const error = hex(
+    'e64c473528c9c6f94ecb72db080045c000382e87000040019b6701020304ac1000010303ad2d00000000' +
+      '4500001c317020004011794aac10000101020304a28e2710000d8623',
+  );
+  assert.equal(f.track(error, ct({ nat: nat() })), TRACKED | RELATED | REPLY_DIR | SRC_NAT);
+  assert.deepEqual(
+    f.packet(),
+    hex(
+      'e64c473528c9c6f94ecb72db080045c000382e8700004001f35aac100002ac1000010303553a00000000' +
+        '4500001c317020004011d13dac100001ac100002a28e15b3000def73',
+    ),
+  );
 });
 
 test('what cannot be tracked is invalid', () => {

@@ -101,7 +101,11 @@ export class Pipeline {
     this.#name = name;
     this.#arena = arena;
     this.#loop = loop;
-    this.conntrack = new Conntrack(arena, () => random.u32());
+    this.conntrack = new Conntrack(
+      arena,
+      () => random.u32(),
+      () => loop.now(),
+    );
     this.flows = new FlowTable(() => this.cache.purge((flow) => this.flows.programs[flow] === undefined));
     this.executor = new Executor(arena, this.meters, {
       recirculate: (work) => this.#process(work, -1),
