@@ -7,7 +7,7 @@
  * those unboxed, and a plain array costs a third of a typed one at this size.
  * C counterparts: struct minimask, struct minimatch of include/openvswitch/match.h.
  */
-import { F, FLOW_WORDS, type Flow, type Match, newFlow } from '../flow/layout.ts';
+import { catchAllMatch, F, FLOW_WORDS, type Flow, type Match } from '../flow/layout.ts';
 
 /** The words that a mask uses, ascending, and the bits of each (never 0). */
 export class MiniMask {
@@ -128,6 +128,16 @@ const scratchWords = new Uint8Array(FLOW_WORDS);
 const scratchBits = new Int32Array(FLOW_WORDS);
 const scratchValues: number[] = new Array<number>(FLOW_WORDS).fill(0);
 
+/** The last mask made: flows come in files and bursts of the same kind, and so can share one. */
+let lastMask: MiniMask | undefined;
+
+function isScratch(mask: MiniMask, n: number): boolean {
+  if (mask.words.length !== n) return false;
+  for (let i = 0; i < n; i++)
+    if (mask.words[i] !== scratchWords[i] || mask.bits[i] !== scratchBits[i]) return false;
+  return true;
+}
+
 /** @returns the used words of a mask */
 export function miniMaskOf(mask: Flow): MiniMask {
   let n = 0;
@@ -137,7 +147,8 @@ export function miniMaskOf(mask: Flow): MiniMask {
     scratchWords[n] = w;
     scratchBits[n++] = bits;
   }
-  return new MiniMask(scratchWords.slice(0, n), scratchBits.slice(0, n));
+  if (lastMask && isScratch(lastMask, n)) return lastMask;
+  return (lastMask = new MiniMask(scratchWords.slice(0, n), scratchBits.slice(0, n)));
 }
 
 /** @returns the match with only the words that its mask uses */
@@ -153,9 +164,9 @@ export function miniMatchOf(match: Match): MiniMatch {
 /** The match of every packet. */
 export const CATCH_ALL: MiniMatch = new MiniMatch(new MiniMask(new Uint8Array(0), new Int32Array(0)), []);
 
-/** @returns the match as full rows */
-export function expandMatch(mini: MiniMatch): Match {
-  const match: Match = { flow: newFlow(), mask: newFlow() };
+/** @param match of every packet: the one to fill in
+ * @returns the match as full rows */
+export function expandMatch(mini: MiniMatch, match: Match = catchAllMatch()): Match {
   if (mini.tun) match.tun = mini.tun;
   const { words, bits } = mini.mask;
   for (let i = 0; i < words.length; i++) {

@@ -56,7 +56,7 @@ function hasDefaultHiddenFields(match: MiniMatch): boolean {
 }
 
 export class FlowChange {
-  /** The message but for its match, of which {@link #match} is all that is needed. */
+  /** The message but for its match, which is the decoder's: {@link #match} is a copy. */
   readonly mod: Omit<FlowMod, 'match'>;
   readonly #host: FlowChangeHost;
   readonly #match: MiniMatch;
@@ -66,10 +66,9 @@ export class FlowChange {
 
   /** @throws OfpError when the message can be refused without looking at the tables */
   constructor(host: FlowChangeHost, mod: FlowMod) {
-    const { match, ...rest } = mod;
     this.#host = host;
-    this.mod = rest;
-    this.#match = miniMatchOf(match);
+    this.mod = mod;
+    this.#match = miniMatchOf(mod.match);
     if (mod.command === 'delete' || mod.command === 'delete_strict') return;
     const { tableId, flags } = mod;
     const table = host.flows.table(tableId === OFPTT_ALL ? 0 : tableId);

@@ -7,12 +7,7 @@ import type { Match } from '../../flow/layout.ts';
 import { tryDecodeMessage } from '../../openflow/messages/decode.ts';
 import { flowStatsText } from '../../openflow/messages/flow-stats.ts';
 import { formatBytes } from '../../openflow/messages/format.ts';
-import type {
-  FlowMod,
-  FlowModCommand,
-  FlowStats,
-  FlowStatsRequest,
-} from '../../openflow/messages/message.ts';
+import type { FlowModCommand, FlowStats, FlowStatsRequest } from '../../openflow/messages/message.ts';
 import { parseBundleFile } from '../../openflow/parse/bundle.ts';
 import type { Parsed } from '../../openflow/parse/common.ts';
 import {
@@ -26,6 +21,7 @@ import { ToolError } from '../tool.ts';
 import { type OfctlCommand, reads, writes } from './command.ts';
 import { type Connection, ConnectionError } from './connection.ts';
 import type { Ofctl } from './ofctl.ts';
+import { type PackedFlowMod, packFlowMod } from './packed-flow-mod.ts';
 import { allowBundles, type SortCriterion } from './settings.ts';
 
 const log = vlog('vconn');
@@ -139,12 +135,11 @@ const bareHex = (bytes: Uint8Array): string =>
 async function sendFlowMods(
   ofctl: Ofctl,
   bridge: string,
-  { value: flowMods, protocols }: Parsed<readonly FlowMod[]>,
+  { value: flowMods, protocols }: Parsed<readonly PackedFlowMod[]>,
 ): Promise<void> {
   const { bundle, verbosity } = ofctl.settings;
   const { connection, protocol } = await ofctl.connectFor(bridge, bundle ? protocols & P.OF13_UP : protocols);
-  const encode = (flowMod: FlowMod): Uint8Array[] =>
-    connection.encode({ kind: 'flow_mod', ...flowMod }, { protocol });
+  const encode = (flowMod: PackedFlowMod): Uint8Array[] => connection.encode(flowMod.unpack(), { protocol });
   if (bundle) {
     await ofctl.bundle(connection, flowMods.flatMap(encode));
   } else {
@@ -174,14 +169,14 @@ async function flowModFile(
   const text = ofctl.readText(file);
   // Lines of additions may say otherwise.
   const each: FlowTextCommand = command === 'add' ? 'any' : command;
-  const parsed = await ofctl.parse(bridge, (o) => parseFlowModFile(file, text, each, o));
+  const parsed = await ofctl.parse(bridge, (o) => parseFlowModFile(file, text, each, o, packFlowMod));
   await sendFlowMods(ofctl, bridge, parsed);
 }
 
 async function flowMod(ofctl: Ofctl, bridge: string, text: string, command: FlowModCommand): Promise<void> {
   if (text === '-') return await flowModFile(ofctl, bridge, text, command);
   const { value, protocols } = await ofctl.parse(bridge, (o) => parseFlowMod(text, command, o));
-  await sendFlowMods(ofctl, bridge, { value: [value], protocols });
+  await sendFlowMods(ofctl, bridge, { value: [packFlowMod(value)], protocols });
 }
 
 const bundle = writes('bundle', 'switch file', [2, 2], async (ofctl, [bridge, file]) => {

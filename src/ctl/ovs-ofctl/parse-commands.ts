@@ -27,7 +27,6 @@ import { formatActions } from '../../openflow/actions/format.ts';
 import { decodeInstructions, encodeInstructions } from '../../openflow/instructions.ts';
 import { asOfpError } from '../../openflow/messages/decode.ts';
 import { encodeMessage } from '../../openflow/messages/encode.ts';
-import type { FlowMod } from '../../openflow/messages/message.ts';
 import { significantLines } from '../../openflow/parse/common.ts';
 import { parseFlow, parseFlowMod, parseFlowModFile } from '../../openflow/parse/flow-mod.ts';
 import { parseGroupMod } from '../../openflow/parse/group-mod.ts';
@@ -46,29 +45,27 @@ import { ToolError } from '../tool.ts';
 import { type OfctlCommand, writes } from './command.ts';
 import { differences, hexBytes, hexLines, inputLines } from './input.ts';
 import type { Ofctl } from './ofctl.ts';
+import { type PackedFlowMod, packFlowMod } from './packed-flow-mod.ts';
 
-function printFlowMods(ofctl: Ofctl, flowMods: readonly FlowMod[], usable: Protocols): void {
+function printFlowMods(ofctl: Ofctl, flowMods: readonly PackedFlowMod[], usable: Protocols): void {
   ofctl.print(`usable protocols: ${protocolsToString(usable)}`);
   const protocol = ofctl.chooseProtocol(usable);
   ofctl.print(`chosen protocol: ${protocolName(protocol)}`);
   const version = protocolVersion(protocol);
   for (const flowMod of flowMods) {
-    const [bytes] = encodeMessage(
-      { kind: 'flow_mod', ...flowMod, version, xid: ofctl.xids.next() },
-      { protocol },
-    );
+    const [bytes] = encodeMessage({ ...flowMod.unpack(), version, xid: ofctl.xids.next() }, { protocol });
     ofctl.io.out(ofctl.format(bytes!, 0));
   }
 }
 
 const parseFlowCommand = writes('parse-flow', undefined, [1, 1], async (ofctl, [text]) => {
   const { value, protocols } = ofctl.parseAlone(() => parseFlowMod(text!, 'add'));
-  printFlowMods(ofctl, [value], protocols);
+  printFlowMods(ofctl, [packFlowMod(value)], protocols);
 });
 
 const parseFlowsCommand = writes('parse-flows', undefined, [1, 1], async (ofctl, [file]) => {
   const text = ofctl.readText(file!);
-  const { value, protocols } = ofctl.parseAlone(() => parseFlowModFile(file!, text, 'add'));
+  const { value, protocols } = ofctl.parseAlone(() => parseFlowModFile(file!, text, 'add', {}, packFlowMod));
   printFlowMods(ofctl, value, protocols);
 });
 

@@ -16,29 +16,40 @@ export function zeroWildcardedFields({ flow, mask }: Match): void {
   for (let i = 0; i < flow.length; i++) flow[i] = flow[i]! & mask[i]!;
 }
 
-type Range = readonly [first: number, words: number];
+// Groups of fields that packets have together, as bits: every flow mod comes by here.
+const NW_ADDR = 1 << 0;
+const TP = 1 << 1;
+const NW_PROTO = 1 << 2;
+const IPVX = 1 << 3;
+const ARP_SHA = 1 << 4;
+const ARP_THA = 1 << 5;
+const IPV6 = 1 << 6;
+const ND_TARGET = 1 << 7;
+const MPLS = 1 << 8;
+const ETHER = 1 << 9;
 
-const NW_ADDR: Range[] = [[F.NW_SRC, 2]];
-const TP: Range[] = [[F.TP_SRC, 2]];
-const NW_PROTO: Range[] = [[F.NW_PROTO, 1]];
-const IPVX: Range[] = [[F.NW_TOS, 2]];
-const ARP_SHA: Range[] = [[F.ARP_SHA, 2]];
-const ARP_THA: Range[] = [[F.ARP_THA, 2]];
-const IPV6: Range[] = [[F.IPV6_SRC, 9]];
-const ND_TARGET: Range[] = [[F.ND_TARGET, 4]];
-const MPLS: Range[] = [[F.MPLS_LSE0, 3]];
-const ETHER: Range[] = [[F.DL_DST, 4]];
-const EVERY = [NW_ADDR, TP, NW_PROTO, IPVX, ARP_SHA, ARP_THA, IPV6, ND_TARGET, MPLS, ETHER];
+/** The words of each group. */
+const GROUPS: readonly { readonly bit: number; readonly first: number; readonly end: number }[] = [
+  { bit: NW_ADDR, first: F.NW_SRC, end: F.NW_SRC + 2 },
+  { bit: TP, first: F.TP_SRC, end: F.TP_SRC + 2 },
+  { bit: NW_PROTO, first: F.NW_PROTO, end: F.NW_PROTO + 1 },
+  { bit: IPVX, first: F.NW_TOS, end: F.NW_TOS + 2 },
+  { bit: ARP_SHA, first: F.ARP_SHA, end: F.ARP_SHA + 2 },
+  { bit: ARP_THA, first: F.ARP_THA, end: F.ARP_THA + 2 },
+  { bit: IPV6, first: F.IPV6_SRC, end: F.IPV6_SRC + 9 },
+  { bit: ND_TARGET, first: F.ND_TARGET, end: F.ND_TARGET + 4 },
+  { bit: MPLS, first: F.MPLS_LSE0, end: F.MPLS_LSE0 + 3 },
+  { bit: ETHER, first: F.DL_DST, end: F.DL_DST + 4 },
+];
 
 /** The groups of fields that a packet which matches can have. */
-function possible(match: Match): Set<Range[]> {
-  const { flow, mask } = match;
-  const may = new Set<Range[]>();
+function possible({ flow, mask }: Match): number {
+  let may = 0;
   const packetType = flow[F.PACKET_TYPE]!;
   const typeMask = mask[F.PACKET_TYPE]!;
   let type = 0;
   if (typeMask === 0 || (typeMask === 0xffffffff && packetType === 0)) {
-    may.add(ETHER);
+    may = ETHER;
     type = flow[F.DL_TYPE]!;
   } else if (typeMask === 0xffffffff && packetType >>> 16 === 1) {
     type = packetType & 0xffff;
@@ -46,34 +57,41 @@ function possible(match: Match): Set<Range[]> {
   const proto = flow[F.NW_PROTO];
   const ports = proto === 6 || proto === 17 || proto === 132;
   if (type === 0x0800) {
-    may.add(NW_PROTO).add(IPVX).add(NW_ADDR);
-    if (ports || proto === 1) may.add(TP);
+    may |= NW_PROTO | IPVX | NW_ADDR;
+    if (ports || proto === 1) may |= TP;
   } else if (type === 0x86dd) {
-    may.add(NW_PROTO).add(IPVX).add(IPV6);
-    if (ports || proto === 58) may.add(TP);
-    if (proto === 58 && flow[F.TP_SRC] === 135) may.add(ND_TARGET).add(ARP_SHA);
-    if (proto === 58 && flow[F.TP_SRC] === 136) may.add(ND_TARGET).add(ARP_THA);
+    may |= NW_PROTO | IPVX | IPV6;
+    if (ports || proto === 58) may |= TP;
+    if (proto === 58 && flow[F.TP_SRC] === 135) may |= ND_TARGET | ARP_SHA;
+    if (proto === 58 && flow[F.TP_SRC] === 136) may |= ND_TARGET | ARP_THA;
   } else if (type === 0x0806 || type === 0x8035) {
-    may.add(NW_PROTO).add(NW_ADDR).add(ARP_SHA).add(ARP_THA);
+    may |= NW_PROTO | NW_ADDR | ARP_SHA | ARP_THA;
   } else if (isMplsEthertype(type)) {
-    may.add(MPLS);
+    may |= MPLS;
   }
   return may;
 }
 
+/** The groups that are matched although no packet that matches can have them. */
+function impossible(match: Match): number {
+  const may = possible(match);
+  let found = 0;
+  for (const { bit, first, end } of GROUPS) {
+    if (may & bit) continue;
+    for (let i = first; i < end; i++) if (match.mask[i] !== 0) found |= bit;
+  }
+  return found;
+}
+
+/** Whether {@link normalizeMatch} would leave the match as it is. */
+export const isNormalMatch = (match: Match): boolean => impossible(match) === 0;
+
 /** Drops from a match what no packet that it matches can have, and says so in the log if `mayLog`. */
 export function normalizeMatch(match: Match, mayLog = true): void {
-  const may = possible(match);
-  const { mask } = match;
-  const impossible = EVERY.filter((g) => !may.has(g)).flat();
-  const isMatched = ([first, words]: Range): boolean => {
-    for (let i = first; i < first + words; i++) if (mask[i] !== 0) return true;
-    return false;
-  };
-  const drop = impossible.filter(isMatched);
-  if (drop.length === 0) return;
+  const drop = impossible(match);
+  if (drop === 0) return;
   const before = mayLog ? formatMatch(match) : '';
-  for (const [first, words] of drop) mask.fill(0, first, first + words);
+  for (const { bit, first, end } of GROUPS) if (drop & bit) match.mask.fill(0, first, end);
   zeroWildcardedFields(match);
   if (!mayLog) return;
   if (!log.infoRl(limit, 'normalization changed ofp_match, details:')) return;

@@ -37,6 +37,7 @@ import {
   readBig,
 } from './entry.ts';
 import { MatchError } from './error.ts';
+import type { MatchPool } from './pool.ts';
 
 export interface DecodeMatchOptions {
   /** The bridge's tunnel options; without it a match gets its own table. */
@@ -47,6 +48,8 @@ export interface DecodeMatchOptions {
   readonly allowCookie?: boolean;
   /** Anything but metadata, registers and the like is an error (OpenFlow 1.5 packet-out). */
   readonly pipelineFieldsOnly?: boolean;
+  /** Where the match comes from; without it, it is a new one. */
+  readonly pool?: MatchPool | undefined;
 }
 
 export interface DecodedMatch {
@@ -130,7 +133,7 @@ function checkEntry(field: Field, b: Uint8Array, at: number, width: number, mask
 
 /** Reads entries up to the end of the reader. @throws MatchError */
 export function decodeEntries(r: ByteReader, options: DecodeMatchOptions = {}): DecodedMatch {
-  const match = catchAllMatch();
+  const match = options.pool?.next() ?? catchAllMatch();
   if (options.tun) match.tun = options.tun;
   const strict = !options.loose;
   const start = r.pos;

@@ -4,16 +4,10 @@
  * C counterpart: ofputil_match_from_ofp10_match of lib/ofp-match.c.
  */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
-import {
-  FIELD,
-  matchDefaultPacketType,
-  matchField,
-  matchFieldU32,
-  portFromOf10,
-  portToOf10,
-} from '../fields.ts';
+import { FIELD, matchDefaultPacketType, matchFieldU32, portFromOf10, portToOf10 } from '../fields.ts';
 import { catchAllMatch, F, type Match, VLAN_CFI, VLAN_PCP_MASK, VLAN_VID_MASK } from '../layout.ts';
 import { ipv4PrefixLength, ipv4PrefixMask } from '../text.ts';
+import type { MatchPool } from './pool.ts';
 
 export const OF10_MATCH_BYTES = 40;
 
@@ -45,9 +39,9 @@ function bitsFromMask(mask: number): number {
   return 32 - (prefix >= 0 ? prefix : Math.clz32(~mask));
 }
 
-/** Reads a match. It cannot fail. */
-export function decodeOf10Match(r: ByteReader): Match {
-  const match = catchAllMatch();
+/** Reads a match, into one of the pool if there is a pool. It cannot fail. */
+export function decodeOf10Match(r: ByteReader, pool?: MatchPool): Match {
+  const match = pool?.next() ?? catchAllMatch();
   const w = r.u32() & OFPFW10.ALL;
   const has = (bit: number): boolean => (w & bit) === 0;
   const inPort = r.u16();
@@ -55,10 +49,8 @@ export function decodeOf10Match(r: ByteReader): Match {
     match.mask[F.IN_PORT] = 0xffffffff;
     match.flow[F.IN_PORT] = portFromOf10(inPort);
   }
-  const src = (BigInt(r.u16()) << 32n) | BigInt(r.u32());
-  const dst = (BigInt(r.u16()) << 32n) | BigInt(r.u32());
-  if (has(OFPFW10.DL_SRC)) matchField(match, FIELD.eth_src, src);
-  if (has(OFPFW10.DL_DST)) matchField(match, FIELD.eth_dst, dst);
+  decodeMac(r, match, F.DL_SRC, has(OFPFW10.DL_SRC));
+  decodeMac(r, match, F.DL_DST, has(OFPFW10.DL_DST));
   const vlan = r.u16();
   const pcp = r.u8();
   r.skip(1);
@@ -83,6 +75,16 @@ export function decodeOf10Match(r: ByteReader): Match {
   const data = OFPFW10.ALL & ~(OFPFW10.IN_PORT | (63 << OFPFW10.NW_SRC_SHIFT) | (63 << OFPFW10.NW_DST_SHIFT));
   if ((w & data) !== data || srcMask !== 0 || dstMask !== 0) matchDefaultPacketType(match);
   return match;
+}
+
+function decodeMac(r: ByteReader, { flow, mask }: Match, word: number, matched: boolean): void {
+  const high = r.u16();
+  const low = r.u32();
+  if (!matched) return;
+  flow[word] = high;
+  flow[word + 1] = low;
+  mask[word] = 0xffff;
+  mask[word + 1] = 0xffffffff;
 }
 
 function decodeVlan(match: Match, w: number, vlan: number, pcp: number): void {

@@ -10,6 +10,7 @@ import { catchAllMatch, F, type Match, VLAN_CFI, VLAN_PCP_MASK, VLAN_VID_MASK } 
 import { portFromOf11 } from '../ports.ts';
 import { MatchError } from './error.ts';
 import { type DecodeMatchOptions, decodeOxmMatch, encodeOxmMatch, OFPMT_OXM, OFPMT_STANDARD } from './nxm.ts';
+import type { MatchPool } from './pool.ts';
 
 export const OF11_MATCH_BYTES = 88;
 
@@ -29,8 +30,8 @@ const W = {
 const VID_ANY = 0xfffe;
 const VID_NONE = 0xffff;
 
-function decodeStandard(r: ByteReader): Match {
-  const match = catchAllMatch();
+function decodeStandard(r: ByteReader, pool: MatchPool | undefined): Match {
+  const match = pool?.next() ?? catchAllMatch();
   const { flow, mask } = match;
   r.skip(4);
   const inPort = r.u32();
@@ -180,7 +181,7 @@ export function decodeOf11Match(r: ByteReader, options: DecodeMatchOptions = {})
     case OFPMT_STANDARD:
       if (r.peekU16(2) !== OF11_MATCH_BYTES || r.left < OF11_MATCH_BYTES)
         throw new MatchError('OFPBMC_BAD_LEN');
-      return decodeStandard(r);
+      return decodeStandard(r, options.pool);
     case OFPMT_OXM:
       return decodeOxmMatch(r, options);
     default:

@@ -1,5 +1,7 @@
 /** Flow and aggregate statistics. */
 import { expandMatch, miniMatchOf } from '../../classifier/mini-match.ts';
+import type { Match } from '../../flow/layout.ts';
+import { MatchPool } from '../../flow/match/pool.ts';
 import type { FlowStats, FlowStatsRequest } from '../../openflow/messages/message.ts';
 import type { Ofproto } from '../ofproto.ts';
 import type { Rule } from '../rule.ts';
@@ -16,9 +18,10 @@ function collect(ofproto: Ofproto, m: FlowStatsRequest): Rule[] {
 const age = (thenMs: number, nowMs: number): number =>
   Math.max(0, Math.min(0xffff, Math.floor((nowMs - thenMs) / 1000)));
 
-function statsOf(rule: Rule, nowMs: number): FlowStats {
+/** @param match of every packet: the one to fill in */
+function statsOf(rule: Rule, nowMs: number, match: Match): FlowStats {
   return {
-    match: expandMatch(rule.match),
+    match: expandMatch(rule.match, match),
     cookie: rule.cookie,
     tableId: rule.tableId,
     priority: rule.priority,
@@ -36,9 +39,11 @@ function statsOf(rule: Rule, nowMs: number): FlowStats {
 }
 
 function* dump(rules: readonly Rule[], r: Request): Generator<void, void> {
+  const matches = new MatchPool();
   for (let i = 0; ; i += FLOWS_PER_SLICE) {
     const now = r.ofproto.now();
-    const flows = rules.slice(i, i + FLOWS_PER_SLICE).map((rule) => statsOf(rule, now));
+    matches.reset();
+    const flows = rules.slice(i, i + FLOWS_PER_SLICE).map((rule) => statsOf(rule, now, matches.next()));
     const more = i + FLOWS_PER_SLICE < rules.length;
     r.reply({ kind: 'flow_stats_reply', flows }, more);
     if (!more) return;

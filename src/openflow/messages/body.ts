@@ -16,6 +16,7 @@ import {
 } from '../../flow/match/nxm.ts';
 import { decodeOf10Match, encodeOf10Match } from '../../flow/match/of10.ts';
 import { decodeOf11Match, encodeOf11Match } from '../../flow/match/of11.ts';
+import type { MatchPool } from '../../flow/match/pool.ts';
 import { OFPP } from '../../flow/ports.ts';
 import type { OfpAct } from '../actions/action.ts';
 import { checkActionsConsistency } from '../actions/check.ts';
@@ -30,20 +31,24 @@ const MAX_TABLES = 255;
 
 // Matches.
 
-/** A match of OpenFlow 1.1+, header and padding included. */
-export const readMatch11 = (r: ByteReader, c: DecodeContext): Match =>
-  decodeOf11Match(r, { tun: c.options.tunTable });
+/** A match of OpenFlow 1.1+, header and padding included; into one of the pool if there is a pool. */
+export const readMatch11 = (r: ByteReader, c: DecodeContext, pool?: MatchPool): Match =>
+  decodeOf11Match(r, { tun: c.options.tunTable, pool });
 
 /** A match of OpenFlow 1.0; fields that can never be matched are dropped if `normalize`. */
-export function readMatch10(r: ByteReader, normalize: boolean): Match {
-  const match = decodeOf10Match(r);
+export function readMatch10(r: ByteReader, normalize: boolean, pool?: MatchPool): Match {
+  const match = decodeOf10Match(r, pool);
   if (normalize) normalizeMatch(match);
   return match;
 }
 
 /** An NXM match of `length` bytes and its padding, in which a cookie may be. */
-export const readNxMatch = (r: ByteReader, length: number, c: DecodeContext): DecodedMatch =>
-  decodeNxMatch(r, length, { tun: c.options.tunTable, allowCookie: true });
+export const readNxMatch = (
+  r: ByteReader,
+  length: number,
+  c: DecodeContext,
+  pool?: MatchPool,
+): DecodedMatch => decodeNxMatch(r, length, { tun: c.options.tunTable, allowCookie: true, pool });
 
 /** The same without prerequisites and cookie: metadata of a packet. */
 export const readNxMatchLoose = (r: ByteReader, length: number, c: DecodeContext): Match =>

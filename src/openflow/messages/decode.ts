@@ -41,6 +41,7 @@ export function tryDecodeMessage(bytes: Uint8Array, options: DecodeOptions = {})
   let context: DecodeContext | undefined;
   const version = bytes[0]!;
   let xid = 0;
+  options.matches?.reset();
   try {
     const raw = identify(bytes);
     checkLength(raw, version, bytes.length);

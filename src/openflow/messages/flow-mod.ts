@@ -110,7 +110,7 @@ function decode11(r: ByteReader, c: DecodeContext): FlowModBody {
   const wireGroup = r.u32();
   const rawFlags = r.u16();
   const wireImportance = r.u16();
-  const match = readMatch11(r, c);
+  const match = readMatch11(r, c, c.options.matches);
   const isAdd = commandNumber === 0;
   const isDelete = commandNumber === 3 || commandNumber === 4;
   // In OpenFlow 1.1 a modify that does not match on the cookie adds what it does not find.
@@ -148,7 +148,7 @@ function decode10(r: ByteReader, c: DecodeContext): FlowModBody {
   let wildcards = OFPFW10_ALL;
   if (!nxm) {
     wildcards = r.peekU32(0);
-    match = readMatch10(r, true);
+    match = readMatch10(r, true, c.options.matches);
   }
   const newCookie = r.u64();
   const command = r.u16();
@@ -161,7 +161,7 @@ function decode10(r: ByteReader, c: DecodeContext): FlowModBody {
   if (nxm) {
     const matchLength = r.u16();
     r.skip(6);
-    const nx = readNxMatch(r, matchLength, c);
+    const nx = readNxMatch(r, matchLength, c, c.options.matches);
     match = nx.match;
     cookie = nx.cookie;
     cookieMask = nx.cookieMask;

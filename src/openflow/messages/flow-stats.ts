@@ -40,10 +40,10 @@ function decodeRequest(r: ByteReader, c: DecodeContext): FlowStatsRequest {
     r.skip(4);
     const cookie = r.u64();
     const cookieMask = r.u64();
-    return { match: readMatch11(r, c), cookie, cookieMask, outPort, outGroup, tableId };
+    return { match: readMatch11(r, c, c.options.matches), cookie, cookieMask, outPort, outGroup, tableId };
   }
   if (c.raw.startsWith('OFPST10_')) {
-    const match = readMatch10(r, false);
+    const match = readMatch10(r, false, c.options.matches);
     const tableId = r.u8();
     r.skip(1);
     const outPort = portFromOf10(r.u16());
@@ -53,7 +53,7 @@ function decodeRequest(r: ByteReader, c: DecodeContext): FlowStatsRequest {
   const matchLength = r.u16();
   const tableId = r.u8();
   r.skip(3);
-  const { match, cookie, cookieMask } = readNxMatch(r, matchLength, c);
+  const { match, cookie, cookieMask } = readNxMatch(r, matchLength, c, c.options.matches);
   if (r.left) throw new OfpError('OFPBRC_BAD_LEN');
   return { match, cookie, cookieMask, outPort, outGroup: OFPG_ANY, tableId };
 }
@@ -119,7 +119,7 @@ function decodeFlow15(r: ByteReader, c: DecodeContext): FlowStats {
   const rawFlags = r.u16();
   const importance = r.u16();
   const cookie = r.u64();
-  const match = readMatch11(r, c);
+  const match = readMatch11(r, c, c.options.matches);
   const flags = decodeFlowFlags(rawFlags, c.version);
   const oxs = readOxs(r);
   return {
@@ -157,7 +157,7 @@ function decodeFlow11(r: ByteReader, c: DecodeContext): FlowStats {
   const cookie = r.u64();
   const packetCount = r.u64();
   const byteCount = r.u64();
-  const match = readMatch11(r, c);
+  const match = readMatch11(r, c, c.options.matches);
   return {
     match,
     cookie,
@@ -182,7 +182,7 @@ function decodeFlow10(r: ByteReader, c: DecodeContext): FlowStats {
   const length = r.u16();
   const tableId = r.u8();
   r.skip(1);
-  const match = readMatch10(r, false);
+  const match = readMatch10(r, false, c.options.matches);
   const durationSec = r.u32();
   const durationNsec = r.u32();
   const priority = r.u16();
@@ -231,7 +231,7 @@ function decodeFlowNx(r: ByteReader, c: DecodeContext): FlowStats {
     log.warnRl(limit, `NXST_FLOW reply with match_len=${matchLength} claims invalid length ${length}`);
     throw new OfpError('OFPBRC_BAD_LEN');
   }
-  const { match } = readNxMatch(r, matchLength, c);
+  const { match } = readNxMatch(r, matchLength, c, c.options.matches);
   return {
     match,
     cookie,

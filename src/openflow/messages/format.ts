@@ -3,6 +3,7 @@
  */
 import { NO_COLORS } from '../../base/colors.ts';
 import { hexDump } from '../../base/hex-dump.ts';
+import { MatchPool } from '../../flow/match/pool.ts';
 import { OfpError, type OfpErrorName } from '../errors.ts';
 import type { FormatContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
@@ -55,8 +56,21 @@ function contextFor(bytes: Uint8Array, version: number, raw: Raw, options: Forma
   };
 }
 
+/** The matches of the message that is being printed. One inside of another (in a bundle, in an error) has its own. */
+let matches: MatchPool | undefined = new MatchPool();
+
 /** A whole message: header, body, and what is wrong with it. */
 function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
+  const mine = matches ?? new MatchPool();
+  matches = undefined;
+  try {
+    return formatWith(mine, bytes, options);
+  } finally {
+    matches = mine;
+  }
+}
+
+function formatWith(pool: MatchPool, bytes: Uint8Array, options: FormatOptions): string {
   const version = bytes[0]!;
   const dump = endsWithDump(options);
   let raw: Raw;
@@ -67,7 +81,11 @@ function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
     return endLine(errorLine(asOfpError(thrown).code) + hexDump(bytes));
   }
   const header = headerText(raw, version, xidOf(bytes));
-  const { message, error } = tryDecodeMessage(bytes, { loose: isLoose(raw), flowModTableId: true });
+  const { message, error } = tryDecodeMessage(bytes, {
+    loose: isLoose(raw),
+    flowModTableId: true,
+    matches: pool,
+  });
   let body = multipartText(bytes);
   if (message) body += codecOf(raw.kind).format?.(message, contextFor(bytes, version, raw, options)) ?? '';
   // Only these replies say so themselves.

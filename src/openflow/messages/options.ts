@@ -1,5 +1,6 @@
 /** What coding and printing of messages can be told besides the message. */
 import type { Colors } from '../../base/colors.ts';
+import type { MatchPool } from '../../flow/match/pool.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import type { TunTable } from '../../flow/tun-metadata.ts';
 import type { Protocol } from '../version.ts';
@@ -15,6 +16,11 @@ export interface DecodeOptions {
   readonly tunTable?: TunTable | undefined;
   /** Lets unknown properties and bits pass (printing). */
   readonly loose?: boolean;
+  /**
+   * Where the matches of FLOW_MODs and flow statistics come from, for a receiver that has done with a message before
+   * it decodes another with the same pool. Without it every message has matches of its own.
+   */
+  readonly matches?: MatchPool;
 }
 
 export interface EncodeOptions {

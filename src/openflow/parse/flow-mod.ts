@@ -6,8 +6,9 @@
 import { ParseError, strToU16, strToU64 } from '../../base/parse.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
 import { catchAllMatch, type Match } from '../../flow/layout.ts';
-import { normalizeMatch } from '../../flow/match/normalize.ts';
+import { isNormalMatch, normalizeMatch } from '../../flow/match/normalize.ts';
 import { finishParsedMatch, parseMatchField } from '../../flow/match/parse.ts';
+import { clearMatch } from '../../flow/match/pool.ts';
 import { OFPP, parsePort, parseTable } from '../../flow/ports.ts';
 import type { OfpAct } from '../actions/action.ts';
 import { checkActions } from '../actions/check.ts';
@@ -67,18 +68,20 @@ class FlowParser {
   readonly #command: FlowModCommand | 'request';
   readonly #allowed: Allowed;
   readonly #options: ParseOptions;
-  readonly #match: Match = catchAllMatch();
+  readonly #match: Match;
   readonly #fm: Mutable<FlowMod>;
   #protocols: Protocols = P.ANY;
 
-  constructor(command: FlowModCommand | 'request', options: ParseOptions) {
+  /** @param match of every packet: the one to fill in */
+  constructor(command: FlowModCommand | 'request', options: ParseOptions, match: Match) {
     this.#command = command;
+    this.#match = match;
     this.#allowed = ALLOWED[command];
     this.#options = options;
     const modifies = command === 'modify' || command === 'modify_strict';
     this.#fm = {
       command: command === 'request' ? 'add' : command,
-      match: this.#match,
+      match,
       priority: DEFAULT_PRIORITY,
       cookie: 0n,
       cookieMask: 0n,
@@ -230,16 +233,21 @@ const COMMANDS: readonly FlowModCommand[] = ['add', 'delete', 'delete_strict', '
 /** What to do with a flow: one command, or `any` when each text may begin with one. */
 export type FlowTextCommand = FlowModCommand | 'any';
 
-/** Reads a flow. @throws ParseError with C's text */
+/**
+ * Reads a flow.
+ * @param match of every packet: the one to fill in
+ * @throws ParseError with C's text
+ */
 export function parseFlow(
   text: string,
   command: FlowTextCommand,
   options: ParseOptions = {},
+  match: Match = catchAllMatch(),
 ): Parsed<FlowMod> {
   return parsing(() => {
-    if (command !== 'any') return new FlowParser(command, options).parse(text);
+    if (command !== 'any') return new FlowParser(command, options, match).parse(text);
     const { command: named, rest } = takeCommand(text, COMMANDS);
-    return new FlowParser(named ?? 'add', options).parse(rest);
+    return new FlowParser(named ?? 'add', options, match).parse(rest);
   });
 }
 
@@ -248,32 +256,39 @@ export function parseFlowMod(
   text: string,
   command: FlowTextCommand,
   options: ParseOptions = {},
+  match: Match = catchAllMatch(),
 ): Parsed<FlowMod> {
-  const parsed = parseFlow(text, command, options);
-  const { match } = parsed.value;
-  normalizeMatch({ ...match, flow: match.flow.slice(), mask: match.mask.slice() });
+  const parsed = parseFlow(text, command, options, match);
+  if (!isNormalMatch(match)) normalizeMatch({ ...match, flow: match.flow.slice(), mask: match.mask.slice() });
   return parsed;
 }
 
-/** Reads a file of flows; each narrows the usable protocols. @throws ParseError */
-export function parseFlowModFile(
+/**
+ * Reads a file of flows; each narrows the usable protocols.
+ * @param keep makes of a flow what is wanted of it. The flow's match is only valid during the call: files have
+ *   hundreds of thousands of flows, and a match is large.
+ * @throws ParseError
+ */
+export function parseFlowModFile<T>(
   name: string,
   file: string,
   command: FlowTextCommand,
-  options: ParseOptions = {},
-): Parsed<FlowMod[]> {
+  options: ParseOptions,
+  keep: (flowMod: FlowMod) => T,
+): Parsed<T[]> {
   let protocols: Protocols = P.ANY;
+  const match = catchAllMatch();
   const value = parseLines(name, file, (text) => {
-    const parsed = parseFlowMod(text, command, options);
+    const parsed = parseFlowMod(text, command, options, clearMatch(match));
     protocols &= parsed.protocols;
-    return parsed.value;
+    return keep(parsed.value);
   });
   return { value, protocols };
 }
 
 /** Reads which flows to list. @throws ParseError */
 export function parseFlowStatsRequest(text: string, options: ParseOptions = {}): Parsed<FlowStatsRequest> {
-  const { value, protocols } = parsing(() => new FlowParser('request', options).parse(text));
+  const { value, protocols } = parsing(() => new FlowParser('request', options, catchAllMatch()).parse(text));
   const { match, cookie, cookieMask, outPort, outGroup, tableId } = value;
   // Requests name a table without the extension that flow mods need.
   let usable = protocols;
