@@ -20,8 +20,15 @@ const log = vlog('vconn');
 const MAX_WAITING = 256;
 /** Bytes that may wait for the kernel before the next message. */
 const MAX_BACKLOG = 1024 * 1024;
-/** Requests that have no reply: how many go out at most before their success is awaited. */
+/** Requests that have no reply: how many go out at most before a barrier tells of their success. */
 const MAX_WINDOW = 512;
+
+/** Requests that were sent one after another, by their numbers, and the barrier after them. */
+interface Window {
+  readonly first: number;
+  readonly last: number;
+  readonly barrier: number;
+}
 
 /** Why a connection is of no more use; the message is what the C tools print in parentheses. */
 export class ConnectionError extends Error {}
@@ -208,15 +215,19 @@ export class Connection {
     return this.receiveReply(this.send(body, options));
   }
 
-  /** Waits until the switch has done all that was sent. @returns the first message that answers one of `xids` */
-  async barrier(xids: ReadonlySet<number>): Promise<Uint8Array | undefined> {
-    const barrier = this.send({ kind: 'barrier_request' });
+  /** Ends a window of requests with a barrier. */
+  #fence(first: number, last: number): Window {
+    return { first, last, barrier: this.send({ kind: 'barrier_request' }) };
+  }
+
+  /** Waits until the switch has done all of a window. @returns the first message that answers one of its requests */
+  async #outcome({ first, last, barrier }: Window): Promise<Uint8Array | undefined> {
     let answer: Uint8Array | undefined;
     for (;;) {
       const message = await this.receive();
       const xid = xidOf(message);
       if (xid === barrier) return answer;
-      if (xids.has(xid)) answer ??= message;
+      if (xid >= first && xid <= last) answer ??= message;
       else
         log.dbg(
           () => `${this.name}: received unexpected reply with xid ${xid.toString(16).padStart(8, '0')}`,
@@ -229,28 +240,42 @@ export class Connection {
     return this.confirmBytes(this.encode(body, options));
   }
   confirmBytes(parts: readonly Uint8Array[]): Promise<Uint8Array | undefined> {
-    return this.barrier(new Set([this.sendBytes(parts)]));
+    const xid = this.sendBytes(parts);
+    return this.#outcome(this.#fence(xid, xid));
   }
 
   /**
    * Sends requests that are answered only if they fail, and stops at the first failure. Short sequences go one by
-   * one; long ones in windows that grow, so that up to a window may have been sent after the failing one.
+   * one; long ones in windows that grow, so that more may have been sent after the failing one: at most two windows,
+   * of which the switch carries out the first while we encode the second.
    * @returns the error message of the switch
    */
   async confirmAll(requests: Iterable<Uint8Array[]>): Promise<Uint8Array | undefined> {
+    const unanswered: Window[] = [];
+    const answers = async (mayWait: number): Promise<Uint8Array | undefined> => {
+      let error: Uint8Array | undefined;
+      while (!error && unanswered.length > mayWait) error = await this.#outcome(unanswered.shift()!);
+      return error;
+    };
     let sent = 0;
-    let window = 1;
-    const xids = new Set<number>();
+    let size = 1;
+    let first: number | undefined;
+    let last = 0;
+    let left = size;
     for (const request of requests) {
-      xids.add(this.sendBytes(request));
+      last = this.sendBytes(request);
+      first ??= last;
       sent++;
-      if (xids.size < window) continue;
-      const error = await this.barrier(xids);
+      if (--left > 0) continue;
+      unanswered.push(this.#fence(first, last));
+      first = undefined;
+      const error = await answers(size === MAX_WINDOW ? 1 : 0);
       if (error) return error;
-      xids.clear();
-      window = Math.min(1 + (sent >> 5), MAX_WINDOW);
+      size = Math.min(1 + (sent >> 5), MAX_WINDOW);
+      left = size;
     }
-    return xids.size > 0 ? await this.barrier(xids) : undefined;
+    if (first !== undefined) unanswered.push(this.#fence(first, last));
+    return await answers(0);
   }
 
   /** Carries out requests in one atomic, ordered bundle. */

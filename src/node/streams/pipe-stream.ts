@@ -38,6 +38,8 @@ interface StreamBinding {
 
 const NO_EVENTS: StreamEvents = { data() {}, close() {} };
 const UV_EOF = -4095;
+/** Bytes that leave at the latest in one write. */
+const MAX_GATHERED = 64 * 1024;
 
 function bindings(): { pipe: PipeBinding; stream: StreamBinding } | undefined {
   try {
@@ -55,12 +57,15 @@ function bindings(): { pipe: PipeBinding; stream: StreamBinding } | undefined {
   }
 }
 
+/** What is sent in one turn leaves in few writes: a system call costs more than most messages. */
 class PipeStream implements Stream {
   readonly name: string;
   events: StreamEvents = NO_EVENTS;
   backlog = 0;
   readonly #handle: PipeHandle;
   readonly #stream: StreamBinding;
+  readonly #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
   #done = false;
   #ending = false;
 
@@ -87,7 +92,24 @@ class PipeStream implements Stream {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#done) return;
+    if (this.#done || bytes.length === 0) return;
+    if (this.#gathered.length === 0) queueMicrotask(() => this.#flush());
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes >= MAX_GATHERED) this.#flush();
+  }
+
+  /** Writes what was gathered. */
+  #flush(): void {
+    const n = this.#gathered.length;
+    if (n === 0) return;
+    const bytes = n === 1 ? this.#gathered[0]! : concatenate(this.#gathered, this.#gatheredBytes);
+    this.#gathered.length = 0;
+    this.#gatheredBytes = 0;
+    this.#write(bytes);
+  }
+
+  #write(bytes: Uint8Array): void {
     const request = new this.#stream.WriteWrap();
     request.handle = this.#handle;
     request.buffer = bytes;
@@ -114,11 +136,13 @@ class PipeStream implements Stream {
   }
   close(): void {
     if (this.#done) return;
+    this.#flush();
     this.#done = true;
     this.#handle.close();
   }
   end(): void {
     if (this.#done) return;
+    this.#flush();
     if (this.backlog === 0) {
       this.close();
       return;
@@ -126,6 +150,16 @@ class PipeStream implements Stream {
     this.#done = true;
     this.#ending = true;
   }
+}
+
+function concatenate(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** Connects to a socket file. @returns the function that cancels, or undefined when Node has no such binding */

@@ -12,6 +12,10 @@ import { headerLength, putHeaders, type Raw, rawsFor } from './raw.ts';
 
 const MAX_LENGTH = 0xffff;
 
+const SPARE_BYTES = 1024;
+/** The writer that the last message was done with: making one takes longer than encoding most messages. */
+let spare: ByteWriter | undefined;
+
 /** Forms by kind and version; a message has few. */
 const forms = new Map<string, readonly Raw[]>();
 
@@ -42,13 +46,18 @@ export function chooseRaw(message: OfpMessage, options: EncodeOptions): Raw {
 export function encodeMessage(message: OfpMessage, options: EncodeOptions = {}): Uint8Array[] {
   const { version, xid } = message;
   const raw = chooseRaw(message, options);
-  const w = new ByteWriter(128);
+  // Not given back after an error or a very long message: then the next one gets a new one.
+  const w = spare ?? new ByteWriter(SPARE_BYTES);
+  spare = undefined;
   putHeaders(w, raw, version, xid, message.more ?? false);
   const c = new EncodeContext(version, raw.id, options, w);
   codecOf(raw.kind).encode(w, message, c);
   if (w.length <= MAX_LENGTH) {
     w.patchU16(2, w.length);
-    return [w.finish()];
+    const bytes = w.finish();
+    w.truncate(0);
+    spare = w;
+    return [bytes];
   }
   if (!raw.multipart || c.ends.length === 0) {
     throw new OfpError('NXBRC_UNENCODABLE_ERROR', `${raw.name} of ${w.length} bytes is too long`);
