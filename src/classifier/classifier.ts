@@ -42,12 +42,14 @@ class FieldTrie implements TrieLookup {
   readonly field: Field;
   readonly trie = new PrefixTrie();
   readonly #lengths: PrefixLengths;
+  readonly #words: number[];
   #bits = 0;
   #done = false;
 
   constructor(field: Field) {
     this.field = field;
     this.#lengths = new Uint32Array(field.words);
+    this.#words = new Array<number>(field.words).fill(0);
   }
 
   /** Begins a new lookup. */
@@ -82,9 +84,10 @@ class FieldTrie implements TrieLookup {
     }
   }
 
-  /** The field's words of a rule. */
-  wordsOf(match: MiniMatch): number[] {
-    return Array.from({ length: this.field.words }, (_, i) => match.valueOf(this.field.word + i));
+  /** The field's words of a rule, valid until the next call. */
+  wordsOf(match: MiniMatch): readonly number[] {
+    for (let i = 0; i < this.#words.length; i++) this.#words[i] = match.valueOf(this.field.word + i);
+    return this.#words;
   }
 }
 

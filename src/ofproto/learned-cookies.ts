@@ -12,32 +12,36 @@ export interface LearnedCookie {
   users: number;
 }
 
+type Learn = Extract<OfpAct, { kind: 'learn' }>;
+
+const isCounted = (act: OfpAct): act is Learn =>
+  act.kind === 'learn' && (act.learn.flags & NX_LEARN_F_DELETE_LEARNED) !== 0;
+const keyOf = ({ learn }: Learn): string => `${learn.table}:${learn.cookie}`;
+
 export class LearnedCookies {
   readonly #byKey = new Map<string, LearnedCookie>();
 
-  #each(acts: readonly OfpAct[], visit: (key: string, tableId: number, cookie: bigint) => void): void {
-    for (const act of acts) {
-      if (act.kind !== 'learn' || !(act.learn.flags & NX_LEARN_F_DELETE_LEARNED)) continue;
-      visit(`${act.learn.table}:${act.learn.cookie}`, act.learn.table, act.learn.cookie);
-    }
-  }
-
   /** A flow with these actions came. */
   add(acts: readonly OfpAct[]): void {
-    this.#each(acts, (key, tableId, cookie) => {
+    for (const act of acts) {
+      if (!isCounted(act)) continue;
+      const { table: tableId, cookie } = act.learn;
+      const key = keyOf(act);
       const known = this.#byKey.get(key);
       if (known) known.users++;
       else this.#byKey.set(key, { tableId, cookie, users: 1 });
-    });
+    }
   }
 
   /** A flow with these actions went. Adds to `dead` what nobody makes any more. */
   remove(acts: readonly OfpAct[], dead: LearnedCookie[]): void {
-    this.#each(acts, (key) => {
+    for (const act of acts) {
+      if (!isCounted(act)) continue;
+      const key = keyOf(act);
       const known = this.#byKey.get(key);
-      if (!known || --known.users > 0) return;
+      if (!known || --known.users > 0) continue;
       this.#byKey.delete(key);
       dead.push(known);
-    });
+    }
   }
 }

@@ -19,7 +19,7 @@ import type { Match } from '../flow/layout.ts';
 import { OFPP } from '../flow/ports.ts';
 import { TunTable } from '../flow/tun-metadata.ts';
 import type { OfpAct } from '../openflow/actions/action.ts';
-import { actsEqual, flattenActions } from '../openflow/actions/query.ts';
+import { actsEqual } from '../openflow/actions/query.ts';
 import { OfpError } from '../openflow/errors.ts';
 import {
   FF,
@@ -288,7 +288,8 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
 
   /** Whether the groups and meters that actions name exist. @throws OfpError */
   checkActions(actions: readonly OfpAct[]): void {
-    for (const a of flattenActions(actions)) {
+    for (const a of actions) {
+      if (a.kind === 'clone' || a.kind === 'ct' || a.kind === 'write_actions') this.checkActions(a.actions);
       if (a.kind === 'meter' && !this.meters.get(a.meterId)) throw new OfpError('OFPMMFC_INVALID_METER');
       if (a.kind === 'group' && !this.groups.get(a.groupId)) throw new OfpError('OFPBAC_BAD_OUT_GROUP');
       if (a.kind === 'controller' && a.meterId !== 0 && !this.meters.get(a.meterId)) {
