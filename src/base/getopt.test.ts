@@ -47,7 +47,7 @@ test('without permutation the first argument ends the options', () => {
 });
 
 test('errors are worded as by the C library', () => {
-  assert.equal(message('--nope=1'), "unrecognized option '--nope'");
+  assert.equal(message('--nope=1'), "unrecognized option '--nope=1'");
   assert.equal(message('--fo'), "option '--fo' is ambiguous; possibilities: '--format' '--force'");
   assert.equal(message('--force=1'), "option '--force' doesn't allow an argument");
   assert.equal(message('--timeout'), "option '--timeout' requires an argument");

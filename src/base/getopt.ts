@@ -53,10 +53,10 @@ export function parseOptions<Id extends string>(
     let value = eq < 0 ? undefined : word.slice(eq + 1);
     const exact = table.find(([, s]) => s.long === name);
     const candidates = exact ? [exact] : table.filter(([, s]) => s.long?.startsWith(name));
-    if (candidates.length === 0) throw new UsageError(`unrecognized option '--${name}'`);
+    if (candidates.length === 0) throw new UsageError(`unrecognized option '${word}'`);
     if (candidates.length > 1) {
       const list = candidates.map(([, s]) => ` '--${s.long}'`).join('');
-      throw new UsageError(`option '--${name}' is ambiguous; possibilities:${list}`);
+      throw new UsageError(`option '${word}' is ambiguous; possibilities:${list}`);
     }
     const [id, spec] = candidates[0]!;
     const kind = spec.arg ?? 'none';

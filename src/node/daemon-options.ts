@@ -3,6 +3,8 @@ import type { OptionSpec, ParsedOption } from '../base/getopt.ts';
 import { setVlogFromSpec, setVlogLevel } from '../base/vlog.ts';
 
 export const DAEMON_OPTIONS = {
+  help: { long: 'help', short: 'h' },
+  version: { long: 'version', short: 'V' },
   detach: { long: 'detach' },
   noChdir: { long: 'no-chdir' },
   pidfile: { long: 'pidfile', arg: 'optional' },
@@ -16,8 +18,6 @@ export const DAEMON_OPTIONS = {
   logFile: { long: 'log-file', arg: 'optional' },
   syslogMethod: { long: 'syslog-method', arg: 'required' },
   syslogTarget: { long: 'syslog-target', arg: 'required' },
-  help: { long: 'help', short: 'h' },
-  version: { long: 'version', short: 'V' },
 } as const satisfies Record<string, OptionSpec>;
 
 export type DaemonOptionId = keyof typeof DAEMON_OPTIONS;

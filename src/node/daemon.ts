@@ -238,12 +238,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     }
   });
   if (settings.logFile !== undefined) {
-    const file = settings.logFile || path.join(host.dirs.log, `${program}.log`);
-    try {
-      sink.open(file);
-    } catch (error) {
-      fs.writeSync(2, `${program}: failed to open ${file} for logging: ${(error as Error).message}\n`);
-    }
+    sink.openAsked(settings.logFile, path.join(host.dirs.log, `${program}.log`));
   }
   process.on('uncaughtException', (error) => {
     log.emer(`${error instanceof Error ? error.stack : String(error)}`);
@@ -279,6 +274,11 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
   try {
     const server = await startUnixctlServer(host, commands, program, settings.unixctl);
     if (server) hooks.push(() => server.close());
+  } catch (error) {
+    if (error instanceof SystemError) fatal(`could not initialize control socket (${error.message})`);
+    throw error;
+  }
+  try {
     await daemon.start({
       host,
       program,
@@ -291,7 +291,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
       fatal,
     });
   } catch (error) {
-    if (error instanceof SystemError) fatal(`could not initialize control socket (${error.message})`);
+    if (error instanceof SystemError) fatal(error.message);
     throw error;
   }
   if (process.env[ROLE] !== undefined) {
@@ -323,7 +323,7 @@ function makePidfile(file: string, overwrite: boolean): () => void {
     fs.closeSync(fd);
     if (holder !== undefined) throw new Error(`${file}: already running as pid ${holder}, aborting`);
   }
-  const temporary = `${file}.tmp${process.pid}`;
+  const temporary = `${file}.tmp`;
   try {
     const fd = systemCall(() => fs.openSync(temporary, 'w+', 0o666));
     lockExclusive(fd);

@@ -78,6 +78,17 @@ export class LogSink implements VlogSink, LogFile {
     log.info(`opened log file ${file}`);
   }
 
+  /** Opens the log file that an option asks for. A process that cannot open what the user named ends here. */
+  openAsked(named: string | undefined, otherwise: string): void {
+    const name = named || otherwise;
+    try {
+      this.open(name);
+    } catch (error) {
+      log.warn(`failed to open ${name} for logging: ${(error as SystemError).message}`);
+      if (named) process.exit(1);
+    }
+  }
+
   reopen(): void {
     if (this.#name === undefined) throw new UnixctlError('Logging to file not configured');
     try {

@@ -7,7 +7,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Storage, type StoredFile, SystemError } from '../base/host.ts';
+import { vlog } from '../base/vlog.ts';
 import { systemCall, toSystemError } from './system-error.ts';
+
+const log = vlog('lockfile');
 
 class NodeFile implements StoredFile {
   readonly path: string;
@@ -72,6 +75,18 @@ function followLinks(file: string): string {
   throw new SystemError('ELOOP');
 }
 
+/** @param shown its name as the user wrote it @throws SystemError */
+function openLockFile(name: string, shown: string): number {
+  try {
+    return systemCall(() => fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600));
+  } catch (error) {
+    const { message } = error as SystemError;
+    log.warn(`${shown}: failed to open lock file: ${message}`);
+    log.warn(`${shown}: failed to lock file: ${message}`);
+    throw error;
+  }
+}
+
 export class NodeStorage implements Storage {
   /** Locks that this process holds (an fcntl lock does not exclude its own process). */
   readonly #locked = new Set<string>();
@@ -85,6 +100,7 @@ export class NodeStorage implements Storage {
   }
 
   resolve(file: string): string {
+    if (file === '') throw new SystemError('ENOENT');
     return systemCall(() => (fs.existsSync(file) ? fs.realpathSync(file) : followLinks(path.resolve(file))));
   }
 
@@ -100,7 +116,7 @@ export class NodeStorage implements Storage {
     const real = systemCall(() => (fs.existsSync(file) ? fs.realpathSync(file) : path.resolve(file)));
     const name = path.join(path.dirname(real), `.${path.basename(real)}.~lock~`);
     if (this.#locked.has(name)) throw new SystemError('EAGAIN');
-    const fd = systemCall(() => fs.openSync(name, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600));
+    const fd = openLockFile(name, path.join(path.dirname(file), path.basename(name)));
     const holder = lockFile(fd);
     if (holder !== undefined) {
       fs.closeSync(fd);

@@ -58,7 +58,7 @@ export async function runTool(name: string, tool: Tool): Promise<void> {
   const plain = processIo(program);
   const sink = installLogSink(program, plain.host.loop.clock);
   const io: ToolIo = Object.assign(plain, {
-    openLog: (file?: string) => sink.open(file || path.join(plain.host.dirs.log, `${program}.log`)),
+    openLog: (file?: string) => sink.openAsked(file, path.join(plain.host.dirs.log, `${program}.log`)),
   });
   let status: number;
   try {

@@ -124,8 +124,9 @@ export class OvsdbLog {
     }
     let file: StoredFile | undefined;
     try {
-      const path = storage.resolve(name);
+      let path: string;
       try {
+        path = storage.resolve(name);
         // A dangling link cannot be opened exclusively.
         if (mode === 'create-exclusive') file = storage.open(path, { create: 'excl' });
         else if (mode === 'create') file = storage.open(path, { create: 'maybe' });
@@ -144,7 +145,7 @@ export class OvsdbLog {
   }
 
   #identify(magics: readonly string[]): string {
-    const line = this.#line(0);
+    const line = this.#line(0, 'read error');
     if (line === '') {
       if (magics.length > 1) throw plain(`${this.name}: cannot identify file type`);
       return magics[0]!;
@@ -166,13 +167,13 @@ export class OvsdbLog {
   }
 
   /** At most `length` bytes at `offset`. */
-  #bytes(offset: number, length: number): Uint8Array {
+  #bytes(offset: number, length: number, failed = 'read failed'): Uint8Array {
     const inWindow = offset - this.#windowAt;
     if (inWindow < 0 || inWindow + length > this.#window.length) {
       try {
         this.#window = this.#file.readAt(offset, Math.max(length, CHUNK));
       } catch (error) {
-        throw wrapSystemError(error, `${this.name}: read failed`);
+        throw wrapSystemError(error, `${this.name}: ${failed}`);
       }
       this.#windowAt = offset;
     }
@@ -180,8 +181,8 @@ export class OvsdbLog {
   }
 
   /** The line at `offset` with its newline, as far as a header may be long. */
-  #line(offset: number): string {
-    const bytes = this.#bytes(offset, MAX_HEADER);
+  #line(offset: number, failed?: string): string {
+    const bytes = this.#bytes(offset, MAX_HEADER, failed);
     const newline = bytes.indexOf(0x0a);
     return decoder.decode(newline < 0 ? bytes : bytes.subarray(0, newline + 1));
   }

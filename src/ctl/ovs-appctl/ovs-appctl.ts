@@ -2,7 +2,7 @@
 import { parseOptions } from '../../base/getopt.ts';
 import { SystemError } from '../../base/host.ts';
 import { versionText } from '../../base/version.ts';
-import { setVlogFromSpec, setVlogLevel } from '../../base/vlog.ts';
+import { setVlogFromSpec, setVlogLevel, vlog } from '../../base/vlog.ts';
 import type { Json } from '../../jsonrpc/json.ts';
 import { prettyJson, sortedJson } from '../../jsonrpc/json.ts';
 import { readPidfile } from '../pidfile.ts';
@@ -56,9 +56,9 @@ function socketOf(target: string, io: ToolIo): string {
   try {
     return `${io.host.dirs.run}/${target}.${readPidfile(io.host.storage, pidfile)}.ctl`;
   } catch (error) {
-    if (error instanceof SystemError)
-      throw new ToolError(`cannot read pidfile "${pidfile}" (${error.message})`);
-    throw error;
+    if (!(error instanceof SystemError)) throw error;
+    if (error.code !== 'EINVAL') vlog('daemon_unix').warn(`${pidfile}: open: ${error.message}`);
+    throw new ToolError(`cannot read pidfile "${pidfile}" (${error.message})`);
   }
 }
 
@@ -126,6 +126,7 @@ export const ovsAppctl: Tool = async (argv, io) => {
   try {
     client = await UnixctlClient.connect(io.host, socket);
   } catch (error) {
+    vlog('unixctl').warn(`failed to connect to ${socket}`);
     throw new ToolError(`cannot connect to "${socket}" (${(error as Error).message})`);
   }
   const ask = async (method: string, params: readonly string[]): Promise<Json> => {
