@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { OfctlWorld } from './ofctl-world.ts';
+import { OfctlWorld } from '../../../test/support/ofctl-world.ts';
 
 type Golden = readonly (readonly [
   args: readonly string[],

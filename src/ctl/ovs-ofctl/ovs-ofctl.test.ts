@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeSwitch } from '../../../test/support/fake-switch.ts';
+import { OfctlWorld } from '../../../test/support/ofctl-world.ts';
 import { UnixctlCommands } from '../../base/unixctl.ts';
 import { inPortMatch } from '../../openflow/messages/body.ts';
 import { NO_BUFFER, UNKNOWN_COUNT } from '../../openflow/messages/message.ts';
 import { inVirtualTime, pass } from '../../sim/sim-database.ts';
-import { FakeSwitch } from './fake-switch.ts';
-import { OfctlWorld } from './ofctl-world.ts';
 
 async function world(): Promise<{ world: OfctlWorld; fake: FakeSwitch; ofctl: OfctlWorld['run'] }> {
   const made = new OfctlWorld();

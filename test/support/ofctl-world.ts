@@ -1,11 +1,11 @@
 /** For tests: ovs-ofctl in a simulated world, which may have a switch. */
-import { parseOptions, UsageError } from '../../base/getopt.ts';
-import { inVirtualTime } from '../../sim/sim-database.ts';
-import { SimHost } from '../../sim/sim-host.ts';
-import { ToolError, type ToolIo } from '../tool.ts';
-import { ovsOfctl, runOfctl } from './ovs-ofctl.ts';
-import type { Service } from './service.ts';
-import { OFCTL_OPTIONS } from './settings.ts';
+import { parseOptions, UsageError } from '../../src/base/getopt.ts';
+import { ovsOfctl, runOfctl } from '../../src/ctl/ovs-ofctl/ovs-ofctl.ts';
+import type { Service } from '../../src/ctl/ovs-ofctl/service.ts';
+import { OFCTL_OPTIONS } from '../../src/ctl/ovs-ofctl/settings.ts';
+import { ToolError, type ToolIo } from '../../src/ctl/tool.ts';
+import { inVirtualTime } from '../../src/sim/sim-database.ts';
+import { SimHost } from '../../src/sim/sim-host.ts';
 
 export interface Outcome {
   readonly status: number;

@@ -1,14 +1,20 @@
 /** For tests: a switch that keeps flows by table, priority and match, and notes what it was sent. */
-import { formatMatch } from '../../flow/match/format.ts';
-import { Vconn } from '../../ofproto/connmgr/vconn.ts';
-import type { OfpErrorName } from '../../openflow/errors.ts';
-import { OFPBCT } from '../../openflow/messages/bundle.ts';
-import { decodeMessage } from '../../openflow/messages/decode.ts';
-import { encodeMessage } from '../../openflow/messages/encode.ts';
-import type { FlowMod, FlowStats, OfpBody, OfpMessage, PhyPort } from '../../openflow/messages/message.ts';
-import { emptyTableFeatures } from '../../openflow/messages/table-features.ts';
-import { P } from '../../openflow/version.ts';
-import type { SimHost } from '../../sim/sim-host.ts';
+import { formatMatch } from '../../src/flow/match/format.ts';
+import { Vconn } from '../../src/ofproto/connmgr/vconn.ts';
+import type { OfpErrorName } from '../../src/openflow/errors.ts';
+import { OFPBCT } from '../../src/openflow/messages/bundle.ts';
+import { decodeMessage } from '../../src/openflow/messages/decode.ts';
+import { encodeMessage } from '../../src/openflow/messages/encode.ts';
+import type {
+  FlowMod,
+  FlowStats,
+  OfpBody,
+  OfpMessage,
+  PhyPort,
+} from '../../src/openflow/messages/message.ts';
+import { emptyTableFeatures } from '../../src/openflow/messages/table-features.ts';
+import { P } from '../../src/openflow/version.ts';
+import type { SimHost } from '../../src/sim/sim-host.ts';
 
 const PORTS: readonly PhyPort[] = ['p1', 'p2'].map((name, i) => ({
   portNo: i + 1,
