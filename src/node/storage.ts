@@ -100,7 +100,8 @@ export class NodeStorage implements Storage {
   }
 
   resolve(file: string): string {
-    if (file === '') throw new SystemError('ENOENT');
+    // Not the working directory.
+    if (file === '') return '';
     return systemCall(() => (fs.existsSync(file) ? fs.realpathSync(file) : followLinks(path.resolve(file))));
   }
 

@@ -2,9 +2,10 @@
 import { parseOptions } from '../../base/getopt.ts';
 import { SystemError } from '../../base/host.ts';
 import { versionText } from '../../base/version.ts';
-import { setVlogFromSpec, setVlogLevel, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import type { Json } from '../../jsonrpc/json.ts';
 import { prettyJson, sortedJson } from '../../jsonrpc/json.ts';
+import { applyLogOption, LOG_OPTIONS } from '../log-options.ts';
 import { readPidfile } from '../pidfile.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
 import { UnixctlClient } from '../unixctl-client.ts';
@@ -18,10 +19,7 @@ const OPTIONS = {
   pretty: { long: 'pretty' },
   version: { long: 'version', short: 'V' },
   timeout: { long: 'timeout', short: 'T', arg: 'required' },
-  verbose: { long: 'verbose', short: 'v', arg: 'optional' },
-  logFile: { long: 'log-file', arg: 'optional' },
-  syslogMethod: { long: 'syslog-method', arg: 'required' },
-  syslogTarget: { long: 'syslog-target', arg: 'required' },
+  ...LOG_OPTIONS,
 } as const;
 
 const usage = (program: string): string => `${program}, for querying and controlling Open vSwitch daemon
@@ -105,15 +103,8 @@ export const ovsAppctl: Tool = async (argv, io) => {
           throw new ToolError(`value ${value} on -T or --timeout is invalid`);
         armTimeout(Number(value), io);
         break;
-      case 'verbose': {
-        if (value === undefined) {
-          setVlogLevel(undefined, 'any', 'dbg');
-          break;
-        }
-        const error = setVlogFromSpec(value);
-        if (error !== undefined) throw new ToolError(`processing "${value}": ${error}`);
-        break;
-      }
+      default:
+        applyLogOption(io, id, value);
     }
   }
   if (args.length === 0)
