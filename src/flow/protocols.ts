@@ -16,6 +16,7 @@ export const OFPUTIL_P = {
   NONE: 0,
   OF10_STD_ANY: 0x003,
   OF10_NXM_ANY: 0x00c,
+  OF10_ANY: 0x00f,
   ANY_OXM: 0x1e0,
   NXM_OXM_ANY: 0x1ec,
   NXM_OF11_UP: 0x1fc,
@@ -25,6 +26,6 @@ export const OFPUTIL_P = {
   OF14_UP: 0x180,
   OF15_UP: 0x100,
   ANY: 0x1ff,
-  /** Can choose a table in a flow mod. */
+  /** Protocols whose FLOW_MOD can name a table. */
   TID: 0x1fa,
 } as const;

@@ -5,6 +5,8 @@
  * number. Sets of protocols and of versions are bitmaps. C counterpart: lib/ofp-protocol.c.
  */
 
+import { OFPUTIL_P as P } from '../flow/protocols.ts';
+
 export const OFP10 = 1;
 export const OFP11 = 2;
 export const OFP12 = 3;
@@ -16,32 +18,7 @@ export const OFP15 = 6;
 export type OfpVersion = number;
 
 /** Bits of a set of protocols. */
-export const P = {
-  OF10_STD: 1 << 0,
-  OF10_STD_TID: 1 << 1,
-  OF10_NXM: 1 << 2,
-  OF10_NXM_TID: 1 << 3,
-  OF11_STD: 1 << 4,
-  OF12_OXM: 1 << 5,
-  OF13_OXM: 1 << 6,
-  OF14_OXM: 1 << 7,
-  OF15_OXM: 1 << 8,
-  NONE: 0,
-  OF10_STD_ANY: 0x003,
-  OF10_NXM_ANY: 0x00c,
-  OF10_ANY: 0x00f,
-  ANY_OXM: 0x1e0,
-  NXM_OF11_UP: 0x1fc,
-  NXM_OXM_ANY: 0x1ec,
-  OF11_UP: 0x1f0,
-  OF12_UP: 0x1e0,
-  OF13_UP: 0x1c0,
-  OF14_UP: 0x180,
-  OF15_UP: 0x100,
-  /** Protocols whose FLOW_MOD can name a table. */
-  TID: 0x1fa,
-  ANY: 0x1ff,
-} as const;
+export { P };
 
 /** One bit of {@link P}. */
 export type Protocol = number;
