@@ -1,8 +1,14 @@
 /**
  * Bundles every program of src/node/main/ into dist/PROGRAM.cjs. A tool starts two to three times faster from
  * its bundle than from the source; what it imports lazily stays in the file and is evaluated when needed.
+ *
+ * Even so most of a tool's time would be V8 compiling functions as they are first called, which Node's own compile
+ * cache leaves out. So the bundle of a tool is run once for a typical use and the code that this needed is kept
+ * beside it: see loadTool.
+ *
  * Writes dist/share/vswitch.ovsschema from the schema constant beside them.
  */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -10,6 +16,51 @@ import { openVswitchSchema } from '../src/ovsdb/schemas/open-vswitch.ts';
 import { schemaJson } from '../src/ovsdb/schemas/schema-json.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
+
+/** Uses of tools that need no server and call most of what other uses call. */
+const TYPICAL_USES: Readonly<Record<string, readonly string[]>> = {
+  'ovs-ofctl': ['parse-flow', 'in_port=1,ip,nw_dst=10.0.0.0/8,actions=set_field:1->reg0,output:2'],
+  'ovs-vsctl': ['--db=unix:/dev/null', 'get', 'Open_vSwitch', '.', 'ovs_version'],
+};
+
+/**
+ * Becomes the program that runs a tool's bundle, PROGRAM.js, with the code in PROGRAM.code. V8 refuses code of another
+ * version of itself or with other flags; the tool starts a little slower then.
+ */
+function loadTool(require: NodeJS.Require, module: NodeJS.Module, directory: string, program: string): void {
+  const fs: typeof import('node:fs') = require('node:fs');
+  const vm: typeof import('node:vm') = require('node:vm');
+  const base = `${directory}/${program}`;
+  let cachedData: Buffer | undefined;
+  try {
+    cachedData = fs.readFileSync(`${base}.code`);
+  } catch {
+    // Not recorded.
+  }
+  // esbuild writes nothing but ASCII.
+  const source = fs.readFileSync(`${base}.js`, 'latin1');
+  const script = new vm.Script(`(function(exports,require,module){${source}\n})`, {
+    filename: `${base}.js`,
+    ...(cachedData && { cachedData }),
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const record = process.env['OVS_TS_RECORD_CODE'];
+  if (record !== undefined) process.on('exit', () => fs.writeFileSync(record, script.createCachedData()));
+  script.runInThisContext()(module.exports, require, module);
+}
+
+/** Puts that program in the place of a tool's bundle, and records its code. */
+function recordTool(dist: string, program: string, args: readonly string[]): void {
+  const base = path.join(dist, program);
+  fs.renameSync(`${base}.cjs`, `${base}.js`);
+  fs.writeFileSync(`${base}.cjs`, `(${loadTool})(require, module, __dirname, ${JSON.stringify(program)});\n`);
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  // V8's flags must be those that bin/ runs tools with.
+  spawnSync(process.execPath, ['--no-rehash-snapshot', `${base}.cjs`, ...args], {
+    env: { ...env, OVS_TS_ROOT: root, OVS_TS_RECORD_CODE: `${base}.code` },
+    timeout: 10_000,
+  });
+}
 
 export async function buildAll(): Promise<void> {
   const mains = path.join(root, 'src/node/main');
@@ -32,6 +83,7 @@ export async function buildAll(): Promise<void> {
       }),
     ),
   );
+  for (const [program, args] of Object.entries(TYPICAL_USES)) recordTool(dist, program, args);
   fs.mkdirSync(path.join(dist, 'share'));
   const schema = JSON.stringify(schemaJson(openVswitchSchema), null, 2);
   fs.writeFileSync(path.join(dist, 'share/vswitch.ovsschema'), `${schema}\n`);
