@@ -3,6 +3,7 @@ import { SystemError } from '../base/host.ts';
 import type { UnixctlCommands } from '../base/unixctl.ts';
 import { vlog } from '../base/vlog.ts';
 import { HeapArena } from '../datapath/arena.ts';
+import { Datapaths } from '../datapath/datapaths.ts';
 import type { Dpif } from '../datapath/dpif-provider.ts';
 import { enableDummies } from '../datapath/dummy/provider.ts';
 import { NetdevRegistry } from '../datapath/netdev-registry.ts';
@@ -18,6 +19,7 @@ const log = vlog('dpif');
 
 /** And how to hear of devices that are not open. */
 export type Surroundings = SwitchEnvironment & {
+  readonly datapaths: Datapaths;
   /** Called with the names of system devices that appear, change or vanish. */
   onSystemDevice: (changed: (name: string) => void) => void;
 };
@@ -43,18 +45,25 @@ export async function surroundings(
     dummy === undefined ? [] : dummy === 'override' ? ['dummy', 'netdev', 'system'] : ['dummy'];
   const datapathTypes = [...new Set(['netdev', ...dummyTypes])].sort();
 
-  const openDatapath = (type: string): Dpif => {
-    const name = `ovs-${type}`;
-    const common = { type, name, loop: host.loop, random: host.random };
+  const makeDatapath = (type: string, name: string, closed: () => void): Dpif => {
+    const common = { type, name, loop: host.loop, random: host.random, closed };
     if (dummyTypes.includes(type)) return new DpifNetdev({ ...common, arena: new HeapArena(), dummy: true });
     if (type === 'netdev') return new DpifNetdev({ ...common, arena: linux?.makeArena() ?? new HeapArena() });
     log.warn(`could not create datapath ${name} of unknown type ${type}`);
     throw new SystemError('EAFNOSUPPORT');
   };
+  // A real datapath has no device of its own: it would be a tap device that carries nothing, and that two switches on
+  // one machine would quarrel about.
+  const localPortType = (type: string): string | undefined =>
+    dummyTypes.includes(type) ? 'dummy-internal' : undefined;
+  const datapaths = new Datapaths({ make: makeDatapath, localPortType }, devices);
+  const openDatapath = (type: string): Dpif =>
+    datapaths.find(type, `ovs-${type}`) ?? datapaths.create(type, `ovs-${type}`);
   return {
     host,
     pid: process.pid,
     devices,
+    datapaths,
     backers: new Backers(host.loop, host.random, openDatapath),
     datapathTypes,
     defaultDatapathType: datapathTypes.includes('system') ? 'system' : 'netdev',

@@ -33,6 +33,7 @@ const netdevLog = vlog('netdev');
 const macLimit = new RateLimit(1, 5);
 const addLimit = new RateLimit(1, 5);
 
+const DEFAULT_MTU = 1500;
 const DEFAULT_MAC_AGING_S = 300;
 const DEFAULT_MAC_TABLE_SIZE = 8192;
 
@@ -47,6 +48,8 @@ export class Bridge {
   readonly #defaultAddress: number;
   readonly #mirrors = new Set<string>();
   #wanted: readonly PortConfig[] = [];
+  /** Of the ports that have an MTU of their own, when it was last looked at. */
+  #leastMtu: number | undefined;
   #ofproto: OfprotoDpif | undefined;
   #connections: ConnMgr | undefined;
   #task: Task | undefined;
@@ -113,7 +116,9 @@ export class Bridge {
   #reconfigure(iface: Iface, config: IfaceConfig): boolean {
     iface.config = config;
     const type = this.#typeOf(config);
-    if (iface.netdev.vanished || this.#deviceType(type) !== this.#deviceType(iface.type)) return false;
+    const isPort = this.#ofproto!.up.ports.get(iface.ofpPort)?.netdev === iface.netdev;
+    if (!isPort || iface.netdev.vanished || this.#deviceType(type) !== this.#deviceType(iface.type))
+      return false;
     iface.type = type;
     try {
       configureDevice(iface.netdev, config);
@@ -287,21 +292,32 @@ export class Bridge {
     }
   }
 
-  /** Internal ports have the least MTU of the other ports, unless the user says otherwise. */
+  /**
+   * Internal ports whose MTU the user does not set get the least of the other ports' whenever that changes, and in
+   * between are kept from exceeding it.
+   */
   #followMtu(): void {
-    const mtus: number[] = [];
-    for (const { type, netdev } of this.ifaces.values()) {
-      const mtu = type === 'internal' ? undefined : netdev.mtu();
-      if (mtu !== undefined) mtus.push(mtu);
+    const internal = this.#deviceType('internal');
+    const followers: Iface[] = [];
+    let least: number | undefined;
+    for (const iface of this.ifaces.values()) {
+      const mtu = iface.netdev.mtu();
+      if (mtu === undefined) continue;
+      if (iface.netdev.type === internal && iface.config.row?.mtu_request === undefined)
+        followers.push(iface);
+      else least = Math.min(least ?? mtu, mtu);
     }
-    if (mtus.length === 0) return;
-    const least = Math.min(...mtus);
-    for (const { type, netdev, config } of this.ifaces.values()) {
-      if (type !== 'internal' || config.row?.mtu_request !== undefined || netdev.mtu() === least) continue;
+    if (least === undefined && this.#leastMtu === undefined) return;
+    least ??= DEFAULT_MTU;
+    const changed = least !== this.#leastMtu;
+    this.#leastMtu = least;
+    for (const { netdev, config } of followers) {
+      const mtu = netdev.mtu()!;
+      if (changed ? mtu === least : mtu <= least) continue;
       try {
         netdev.setMtu(least);
       } catch (error) {
-        log.warn(`could not set MTU of network device ${config.name} to ${least} (${reason(error)})`);
+        log.dbg(`could not set MTU of network device ${config.name} to ${least} (${reason(error)})`);
       }
     }
   }
@@ -360,6 +376,7 @@ export class Bridge {
 
   /** Writes what has changed of the interfaces' status. @param all also what has not */
   writeStatus(txn: Txn<Ovs>, all: boolean): void {
+    this.#followMtu();
     txn.update(this.row, { datapath_version: this.#env.datapathVersion(this.type) });
     for (const iface of this.ifaces.values()) {
       const { row } = iface.config;

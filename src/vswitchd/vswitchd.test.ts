@@ -160,6 +160,48 @@ test('the address and the datapath id follow the configuration', async () => {
   assert.equal(bridge.datapath_id, '0000000000000abc');
 });
 
+test('the MTU of internal ports follows the least of the others, unless one is asked for', async () => {
+  const { configure, addBridge, iface, idl, switchd, devices, host } = await world();
+  const request = (name: string, mtu: number | undefined) =>
+    configure((txn) => txn.set(iface(name), { mtu_request: mtu }));
+  await configure((txn) =>
+    addBridge(txn, 'br0', [
+      { name: 'p1', type: 'dummy' },
+      { name: 'p2', type: 'dummy' },
+    ]),
+  );
+  const mtus = () => ['br0', 'p1', 'p2'].map((name) => iface(name)?.mtu);
+  await request('p1', 1600);
+  assert.deepEqual(mtus(), [1500, 1600, 1500]);
+  await request('p2', 1700);
+  assert.deepEqual(mtus(), [1600, 1600, 1700]);
+  await request('br0', 1650);
+  assert.deepEqual(mtus(), [1650, 1600, 1700]);
+  await request('br0', undefined);
+  assert.deepEqual(mtus(), [1600, 1600, 1700]);
+  // Somebody else changes a device.
+  devices.find('p1')!.setMtu(1400);
+  await pass(host, 100);
+  assert.deepEqual(mtus(), [1400, 1400, 1700]);
+  const bridge = idl.first('Bridge')!;
+  await configure((txn) => txn.set(bridge, { ports: bridge.ports.filter(({ name }) => name === 'br0') }));
+  assert.equal(iface('br0').mtu, 1500);
+  assert.equal(switchd.bridges.get('br0')!.ofproto!.up.ports.size, 1);
+});
+
+test('a port that was taken out of the datapath is added back by the next change', async () => {
+  const { configure, addBridge, iface, switchd } = await world();
+  await configure((txn) => addBridge(txn, 'br0', [{ name: 'p1', type: 'dummy' }]));
+  const { ofproto } = switchd.bridges.get('br0')!;
+  const { odpPort } = ofproto!.portByOfp(1)!;
+  ofproto!.backer.dpif.portDel(odpPort!);
+  ofproto!.backer.portVanished(odpPort!);
+  assert.equal(ofproto!.portByOfp(1), undefined);
+  await configure((txn) => txn.set(iface('p1'), { external_ids: new Map([['a', 'b']]) }));
+  assert.equal(ofproto!.portByOfp(1)?.name, 'p1');
+  assert.equal(iface('p1').ofport, 1);
+});
+
 test('a bridge with controllers but no local port gets one that the database does not know', async () => {
   const { configure, idl, switchd } = await world();
   await configure((txn) => {

@@ -59,6 +59,8 @@ export interface DpifNetdevOptions {
   readonly arena: PacketArena;
   readonly loop: Loop;
   readonly random: Random;
+  /** Called once it has closed. */
+  readonly closed?: () => void;
 }
 
 export class DpifNetdev implements Dpif {
@@ -74,6 +76,7 @@ export class DpifNetdev implements Dpif {
   #active: Port[] = [];
   #scheduled = false;
   #closed = false;
+  readonly #onClosed: (() => void) | undefined;
 
   constructor(options: DpifNetdevOptions) {
     this.type = options.type;
@@ -81,6 +84,7 @@ export class DpifNetdev implements Dpif {
     this.#dummy = options.dummy ?? options.type === 'dummy';
     this.#arena = options.arena;
     this.#loop = options.loop;
+    this.#onClosed = options.closed;
     this.#pipeline = new Pipeline(options);
     this.#pipeline.cache.inverseProbability = DEFAULT_EMC_INSERT_INVERSE_PROBABILITY;
   }
@@ -351,5 +355,6 @@ export class DpifNetdev implements Dpif {
     this.#closed = true;
     for (const portNo of [...this.#ports.keys()]) this.portDel(portNo);
     this.#pipeline.close();
+    this.#onClosed?.();
   }
 }

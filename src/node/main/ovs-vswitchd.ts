@@ -31,19 +31,19 @@ void runDaemon({
     } catch (error) {
       return fatal((error as Error).message);
     }
-    const { onSystemDevice, ...env } = await surroundings(host, commands, settings);
+    const { onSystemDevice, datapaths, ...env } = await surroundings(host, commands, settings);
     await new Promise<void>((ready) => {
       const switchd = new Vswitchd(env, settings.remote.split(','), ready);
       onSystemDevice(() => switchd.devicesChanged());
       atExit(() => switchd.close());
       for (const register of [
         registerDpifCommands,
-        registerDpctlCommands,
         registerFdbCommands,
         registerUpcallCommands,
         registerTraceCommands,
       ])
         register(commands, env.backers);
+      registerDpctlCommands(commands, { ...env, datapaths, loop: host.loop });
       registerBridgeCommands(commands, switchd);
       commands.register('exit', '[--cleanup]', 0, 1, () => {
         // The reply has to go out first.

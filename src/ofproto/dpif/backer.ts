@@ -146,6 +146,11 @@ export class Backer {
   releasePort(odpPort: number): void {
     this.#ports.delete(odpPort);
   }
+  /** Somebody else took a port out of the datapath. */
+  portVanished(odpPort: number): void {
+    const port = this.#ports.get(odpPort);
+    port?.bridge.up.portDel(port.ofpPort);
+  }
   portByOdp(odpPort: number): OfportDpif | undefined {
     return this.#ports.get(odpPort);
   }

@@ -4,7 +4,8 @@
  */
 import { SystemError } from '../../base/host.ts';
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
-import type { DpifFlow, DpifPort, FlowStats } from '../../datapath/dpif-provider.ts';
+import { fullName } from '../../datapath/datapaths.ts';
+import type { Dpif, DpifFlow, DpifOp, DpifPort, FlowStats } from '../../datapath/dpif-provider.ts';
 import type { Netdev, NetdevStats } from '../../datapath/netdev-provider.ts';
 import type { Flow } from '../../flow/layout.ts';
 import { parseExactFlow } from '../../flow/match/parse.ts';
@@ -16,69 +17,29 @@ import { formatOdpFlow } from '../../odp/key-format.ts';
 import { type OdpFlowText, parseOdpFlow } from '../../odp/key-parse.ts';
 import { OdpTextError } from '../../odp/scanner.ts';
 import { formatUfid } from '../../odp/ufid.ts';
-import type { Backer, Backers } from './backer.ts';
+import {
+  type DpctlCommand,
+  DpctlError,
+  type DpctlOptions,
+  type DpctlWorld,
+  fail,
+  findDatapath,
+  openDatapath,
+  parseOptions,
+  portNames,
+} from './dpctl-arguments.ts';
+import { CONNTRACK_COMMANDS } from './dpctl-conntrack.ts';
+import {
+  addDatapath,
+  addInterfaces,
+  deleteDatapath,
+  deleteInterfaces,
+  setInterfaces,
+} from './dpctl-ports.ts';
 import { formatFlowStats } from './flow-stats.ts';
 import { parseUfid, ufidOf } from './ufid.ts';
 
-interface Options {
-  verbose: boolean;
-  statistics: boolean;
-  names: boolean;
-}
-
-/** A failure, in the words of the C tool. */
-class DpctlError extends Error {}
-
-const fail = (text: string): never => {
-  throw new DpctlError(`ovs-vswitchd: ${text}\n`);
-};
-
-/** Options stand before the other arguments. */
-function parseOptions(args: readonly string[]): { options: Options; rest: string[] } {
-  const options: Options = { verbose: false, statistics: false, names: false };
-  let names: boolean | undefined;
-  const rest = [...args];
-  while (rest[0]?.startsWith('-') && rest[0] !== '-') {
-    const arg = rest.shift()!;
-    if (arg === '--statistics') options.statistics = true;
-    else if (arg === '--clear' || arg === '--may-create') continue;
-    else if (arg === '--more') options.verbose = true;
-    else if (arg === '--names') names = true;
-    else if (arg === '--no-names') names = false;
-    else if (arg.startsWith('--')) throw new UnixctlError(`Unrecognized option ${arg}`);
-    else {
-      for (const letter of arg.slice(1)) {
-        if (letter === 'm') options.verbose = true;
-        else if (letter === 's') options.statistics = true;
-        else throw new UnixctlError(`Unrecognized option -${letter}`);
-      }
-    }
-  }
-  options.names = names ?? options.verbose;
-  return { options, rest };
-}
-
-const dpName = (name: string): string => (name.includes('@') ? name : `system@${name}`);
-
-/** Whether an argument names a datapath that exists. */
-const isDatapath = (backers: Backers, name: string | undefined): boolean =>
-  name !== undefined && backers.all().some((b) => b.fullName === dpName(name) || b.dpif.name === name);
-
-/** The datapath that the first argument names, or the only one. */
-function openDatapath(backers: Backers, rest: string[], maxArgs: number): Backer {
-  if (isDatapath(backers, rest[0])) {
-    const name = rest.shift()!;
-    return backers.all().find((b) => b.fullName === dpName(name) || b.dpif.name === name)!;
-  }
-  const all = backers.all();
-  const notFound = (first: string): never => fail(`${first}datapath not found (Invalid argument)`);
-  if (rest.length >= maxArgs) return notFound('');
-  if (all.length === 0) return notFound('no datapaths exist\novs-vswitchd: ');
-  if (all.length > 1) return notFound('multiple datapaths, specify one\novs-vswitchd: ');
-  return all[0]!;
-}
-
-function formatFlow(flow: DpifFlow, o: Options, names: NameMap | undefined, nowMs: number): string {
+function formatFlow(flow: DpifFlow, o: DpctlOptions, names: NameMap | undefined, nowMs: number): string {
   let text = o.verbose ? `${formatUfid(flow.ufid)}, ` : '';
   text += formatOdpFlow(flow.key, flow.mask, { portName: names?.nameOf, verbose: o.verbose });
   text += `, ${formatFlowStats(flow.stats, nowMs)}`;
@@ -87,10 +48,10 @@ function formatFlow(flow: DpifFlow, o: Options, names: NameMap | undefined, nowM
 }
 
 /** All flows of a datapath. */
-export function dumpAllFlows(backer: Backer): Promise<DpifFlow[]> {
+export function dumpAllFlows(dpif: Dpif): Promise<DpifFlow[]> {
   return new Promise((resolve) => {
     const all: DpifFlow[] = [];
-    backer.dpif.dumpFlows(
+    dpif.dumpFlows(
       (flows) => {
         for (const f of flows) all.push(f);
       },
@@ -112,8 +73,7 @@ function parseFilter(text: string, names: NameMap): (flow: Flow) => boolean {
 
 const TYPES = ['ovs', 'tc', 'dpdk', 'offloaded', 'non-offloaded', 'partially-offloaded'];
 
-async function dumpFlows(backers: Backers, args: readonly string[]): Promise<string> {
-  const { options, rest } = parseOptions(args);
+async function dumpFlows(world: DpctlWorld, rest: string[], options: DpctlOptions): Promise<string> {
   let filter: string | undefined;
   let types: string | undefined;
   let pmd: string | undefined;
@@ -124,18 +84,18 @@ async function dumpFlows(backers: Backers, args: readonly string[]): Promise<str
     else break;
     rest.pop();
   }
-  const backer = openDatapath(backers, rest, 1);
-  const names = backer.portNames();
+  const dpif = openDatapath(world, rest, 1);
+  const names = portNames(dpif);
   const passes = filter === undefined ? undefined : parseFilter(filter, names);
   const wanted = types?.split(/[,\s]+/).filter((t) => t !== '');
   for (const t of wanted ?? []) if (!TYPES.includes(t)) fail(`Failed to parse type (${t})`);
   // All our flows are of the datapath itself, none is offloaded to a device.
   const none = wanted !== undefined && !wanted.some((t) => t === 'ovs' || t === 'non-offloaded');
   if (none || (pmd !== undefined && pmd !== '-1')) return '';
-  const now = backer.loop.now();
-  const flows = (await dumpAllFlows(backer)).filter((f) => !passes || passes(f.key));
+  const now = world.loop.now();
+  const flows = (await dumpAllFlows(dpif)).filter((f) => !passes || passes(f.key));
   const title =
-    flows.length > 0 && pmd === undefined && backer.type !== 'system'
+    flows.length > 0 && pmd === undefined && dpif.type !== 'system'
       ? 'flow-dump from the main thread:\n'
       : '';
   return (
@@ -173,35 +133,30 @@ export function formatConfig(netdev: Netdev): string {
   return config.map(([k, v], i) => `${i === 0 ? ':' : ','} ${k}=${v}`).join('');
 }
 
-function showPort(backer: Backer, port: DpifPort, statistics: boolean): string {
-  const netdev = backer.portByOdp(port.portNo)?.netdev;
+function showPort({ devices }: DpctlWorld, port: DpifPort, statistics: boolean): string {
+  const netdev = devices.find(port.name);
   const type = port.type === 'system' ? '' : ` (${port.type}${netdev ? formatConfig(netdev) : ''})`;
   const text = `  port ${port.portNo}: ${port.name}${type}\n`;
   return statistics && netdev ? text + portStatistics(netdev.stats()) : text;
 }
 
-function showDatapath(backer: Backer, statistics: boolean): string {
-  const s = backer.dpif.stats();
-  let text = `${backer.fullName}:\n  lookups: hit:${s.hit} missed:${s.missed} lost:${s.lost}\n  flows: ${s.flows}\n`;
-  for (const port of [...backer.dpif.ports()].sort((a, b) => a.portNo - b.portNo))
-    text += showPort(backer, port, statistics);
+function showDatapath(world: DpctlWorld, dpif: Dpif, statistics: boolean): string {
+  const s = dpif.stats();
+  let text = `${fullName(dpif)}:\n  lookups: hit:${s.hit} missed:${s.missed} lost:${s.lost}\n  flows: ${s.flows}\n`;
+  for (const port of [...dpif.ports()].sort((a, b) => a.portNo - b.portNo))
+    text += showPort(world, port, statistics);
   return text;
 }
 
-function show(backers: Backers, args: readonly string[]): string {
-  const { options, rest } = parseOptions(args);
-  if (rest.length === 0)
-    return backers
-      .all()
-      .map((b) => showDatapath(b, options.statistics))
-      .join('');
-  return rest
-    .map((name) => {
-      const backer = backers.all().find((b) => b.fullName === dpName(name) || b.dpif.name === name);
-      if (!backer) return fail(`opening datapath ${name} failed (No such device)`);
-      return showDatapath(backer, options.statistics);
-    })
-    .join('');
+function show(world: DpctlWorld, names: readonly string[], { statistics }: DpctlOptions): string {
+  const wanted =
+    names.length === 0
+      ? world.datapaths.all()
+      : names.map((name) => {
+          const dpif = findDatapath(world, name);
+          return dpif ?? fail(`opening datapath ${name} failed`, new SystemError('ENODEV'));
+        });
+  return wanted.map((dpif) => showDatapath(world, dpif, statistics)).join('');
 }
 
 function parseKey(text: string, names: NameMap): OdpFlowText {
@@ -213,23 +168,20 @@ function parseKey(text: string, names: NameMap): OdpFlowText {
   }
 }
 
-function operateOne(
-  backer: Backer,
-  op: Parameters<Backer['dpif']['operate']>[0][number],
-  what: string,
-): FlowStats | undefined {
+function operateOne({ backers }: DpctlWorld, dpif: Dpif, op: DpifOp, what: string): FlowStats | undefined {
   let stats: FlowStats | undefined;
-  backer.operate([op], ([result]) => {
-    if (result!.errno !== 0) fail(`${what} (${new SystemError(result!.errno).message})`);
+  // A backer logs what is done to its datapath.
+  const target = backers.all().find((backer) => backer.dpif === dpif) ?? dpif;
+  target.operate([op], ([result]) => {
+    if (result!.errno !== 0) fail(what, new SystemError(result!.errno));
     ({ stats } = result!);
   });
   return stats;
 }
 
-function putFlow(backers: Backers, args: readonly string[], create: boolean): string {
-  const { rest } = parseOptions(args);
-  const backer = openDatapath(backers, rest, 3);
-  const names = backer.portNames();
+function putFlow(world: DpctlWorld, rest: string[], create: boolean): string {
+  const dpif = openDatapath(world, rest, 3);
+  const names = portNames(dpif);
   const [keyText, actionsText] = rest;
   const { ufid, key, mask } = parseKey(keyText!, names);
   let actions: ReturnType<typeof parseOdpActions>;
@@ -241,73 +193,88 @@ function putFlow(backers: Backers, args: readonly string[], create: boolean): st
   }
   const id = ufid ?? ufidOf(key);
   operateOne(
-    backer,
+    world,
+    dpif,
     { kind: 'flow_put', ufid: id, key, mask, actions, create, modify: !create },
     'updating flow table',
   );
   return '';
 }
 
-function delFlow(backers: Backers, args: readonly string[]): string {
-  const { options, rest } = parseOptions(args);
-  const backer = openDatapath(backers, rest, 2);
-  const { ufid, key } = parseKey(rest[0]!, backer.portNames());
+function delFlow(world: DpctlWorld, rest: string[], options: DpctlOptions): string {
+  const dpif = openDatapath(world, rest, 2);
+  const { ufid, key } = parseKey(rest[0]!, portNames(dpif));
   let stats: FlowStats | undefined;
   try {
-    stats = operateOne(backer, { kind: 'flow_del', ufid: ufid ?? ufidOf(key) }, 'deleting flow');
+    stats = operateOne(world, dpif, { kind: 'flow_del', ufid: ufid ?? ufidOf(key) }, 'deleting flow');
   } catch (error) {
     if (error instanceof DpctlError && ufid === undefined && error.message.includes('No such file'))
       throw new DpctlError(`${error.message}Perhaps you need to specify a UFID?\n`);
     throw error;
   }
-  return options.statistics && stats ? `${formatFlowStats(stats, backer.loop.now())}\n` : '';
+  return options.statistics && stats ? `${formatFlowStats(stats, world.loop.now())}\n` : '';
 }
 
-function getFlow(backers: Backers, args: readonly string[]): string {
-  const { options, rest } = parseOptions(args);
-  const backer = openDatapath(backers, rest, 2);
+function getFlow(world: DpctlWorld, rest: string[], options: DpctlOptions): string {
+  const dpif = openDatapath(world, rest, 2);
   const ufid = parseUfid(rest[0]!);
   if (ufid === undefined) return fail('parsing flow ufid');
-  const flow = backer.dpif.flowGet(ufid);
+  const flow = dpif.flowGet(ufid);
   if (!flow) return fail('getting flow (No such file or directory)');
-  return `${formatFlow(flow, options, options.names ? backer.portNames() : undefined, backer.loop.now())}\n`;
+  return `${formatFlow(flow, options, options.names ? portNames(dpif) : undefined, world.loop.now())}\n`;
 }
 
-export function registerDpctlCommands(commands: UnixctlCommands, backers: Backers): void {
-  const many = Number.POSITIVE_INFINITY;
-  const add = (
-    name: string,
-    usage: string,
-    min: number,
-    max: number,
-    run: (args: readonly string[]) => string | Promise<string>,
-  ): void => {
+const flushFlows: DpctlCommand = (world, rest) => {
+  openDatapath(world, rest, 1).flushFlows();
+  return '';
+};
+
+const MANY = Number.POSITIVE_INFINITY;
+
+/** Usage and numbers of arguments, as in the C tool. */
+const COMMANDS: readonly (readonly [
+  name: string,
+  usage: string,
+  min: number,
+  max: number,
+  run: DpctlCommand,
+])[] = [
+  ['add-dp', 'dp [iface...]', 1, MANY, addDatapath],
+  ['del-dp', 'dp', 1, 1, deleteDatapath],
+  ['add-if', 'dp iface...', 2, MANY, addInterfaces],
+  ['del-if', 'dp iface...', 2, MANY, deleteInterfaces],
+  ['set-if', 'dp iface...', 2, MANY, setInterfaces],
+  [
+    'dump-dps',
+    '',
+    0,
+    0,
+    ({ datapaths }) =>
+      datapaths
+        .all()
+        .map((dpif) => `${fullName(dpif)}\n`)
+        .join(''),
+  ],
+  ['show', '[-s] [dp...]', 0, MANY, show],
+  ['dump-flows', '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]', 0, 6, dumpFlows],
+  ['add-flow', '[dp] flow actions', 2, 3, (world, args) => putFlow(world, args, true)],
+  ['mod-flow', '[dp] flow actions', 2, 3, (world, args) => putFlow(world, args, false)],
+  ['get-flow', '[dp] ufid', 1, 2, getFlow],
+  ['del-flow', '[dp] flow', 1, 2, delFlow],
+  ['del-flows', '[dp] [file]', 0, 2, flushFlows],
+  ...CONNTRACK_COMMANDS,
+];
+
+export function registerDpctlCommands(commands: UnixctlCommands, world: DpctlWorld): void {
+  for (const [name, usage, min, max, run] of COMMANDS) {
     // Options count as arguments, so that only the minimum can be checked beforehand.
-    commands.register(`dpctl/${name}`, usage, min, max === 0 ? 0 : many, async (args) => {
+    commands.register(`dpctl/${name}`, usage, min, max === 0 ? 0 : MANY, async (args) => {
+      const { options, rest } = parseOptions(args);
       try {
-        return await run(args);
+        return await run(world, rest, options);
       } catch (error) {
         throw error instanceof DpctlError ? new UnixctlError(error.message) : error;
       }
     });
-  };
-  add('dump-dps', '', 0, 0, () =>
-    backers
-      .all()
-      .map((b) => `${b.fullName}\n`)
-      .join(''),
-  );
-  add('show', '[-s] [dp...]', 0, many, (args) => show(backers, args));
-  add('dump-flows', '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]', 0, 6, (args) =>
-    dumpFlows(backers, args),
-  );
-  add('add-flow', '[dp] flow actions', 2, 3, (args) => putFlow(backers, args, true));
-  add('mod-flow', '[dp] flow actions', 2, 3, (args) => putFlow(backers, args, false));
-  add('get-flow', '[dp] ufid', 1, 2, (args) => getFlow(backers, args));
-  add('del-flow', '[dp] flow', 1, 2, (args) => delFlow(backers, args));
-  add('del-flows', '[dp]', 0, 2, (args) => {
-    const { rest } = parseOptions(args);
-    openDatapath(backers, rest, 1).dpif.flushFlows();
-    return '';
-  });
+  }
 }

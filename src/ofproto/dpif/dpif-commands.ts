@@ -4,7 +4,7 @@ import { formatOdpActions } from '../../odp/action-format.ts';
 import { formatOdpFlow } from '../../odp/key-format.ts';
 import { formatUfid } from '../../odp/ufid.ts';
 import type { Backer, Backers } from './backer.ts';
-import { dumpAllFlows, formatConfig, registerDpctlCommands } from './dpctl.ts';
+import { dumpAllFlows, formatConfig } from './dpctl.ts';
 import { bridgeArgument, registerFdbCommands } from './fdb-commands.ts';
 import { parseSetFeature, setFeature, showFeatures } from './features.ts';
 import { formatFlowStats } from './flow-stats.ts';
@@ -72,7 +72,7 @@ async function dumpFlows(backers: Backers, args: readonly string[]): Promise<str
   const portNames = (names ?? verbose) ? backer.portNames() : undefined;
   const now = backer.loop.now();
   let text = '';
-  for (const f of await dumpAllFlows(backer)) {
+  for (const f of await dumpAllFlows(backer.dpif)) {
     const found = backer.lookup(f.key);
     if ('error' in found || found.bridge !== bridge) continue;
     if (verbose) text += `${formatUfid(f.ufid)} `;
@@ -111,11 +111,10 @@ function registerOwn(commands: UnixctlCommands, backers: Backers): void {
   });
 }
 
-/** Registers all the management commands of this folder. */
+/** Registers the management commands of this folder, but dpctl's. */
 export function registerDpifCommands(commands: UnixctlCommands, backers: Backers): void {
   registerOwn(commands, backers);
   registerFdbCommands(commands, backers);
   registerUpcallCommands(commands, backers);
   registerTraceCommands(commands, backers);
-  registerDpctlCommands(commands, backers);
 }
