@@ -65,7 +65,10 @@ test('the careful parser agrees with JSON.parse on everything that both take', (
 
 test('pretty and sorted printing order the members', () => {
   assert.equal(sortedJson({ b: [1, { d: null, c: 'x' }], a: true }), '{"a":true,"b":[1,{"c":"x","d":null}]}');
-  assert.equal(prettyJson({ b: 1, a: [2] }), '{\n  "a": [\n    2\n  ],\n  "b": 1\n}');
+  assert.equal(
+    prettyJson({ b: 1, a: [2, []], c: {} }),
+    '{\n  "a": [\n    2,\n    []],\n  "b": 1,\n  "c": {\n    }}',
+  );
 });
 
 test('texts are found in a stream however it is cut', () => {

@@ -54,21 +54,21 @@ export function stringifyJson(value: unknown): string {
   }
 }
 
-/** Two-space indentation and sorted members, as the C tools' --pretty prints. */
-export function prettyJson(value: Json): string {
-  const sorted = (v: Json): Json => {
-    if (Array.isArray(v)) return v.map(sorted);
-    if (typeof v === 'object' && v !== null) {
-      const object = v as JsonObject;
-      return Object.fromEntries(
-        Object.keys(object)
-          .sort()
-          .map((k) => [k, sorted(object[k]!)]),
-      );
-    }
-    return v;
-  };
-  return JSON.stringify(sorted(value), replacer, 2);
+/** Two-space indentation and sorted members, as the C tools' --pretty prints: closing brackets have no line to themselves. */
+export function prettyJson(value: Json, indent = '\n'): string {
+  const inner = `${indent}  `;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => inner + prettyJson(item, inner));
+    return `[${items.join(',')}]`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const object = value as JsonObject;
+    const members = Object.keys(object)
+      .sort()
+      .map((name) => `${JSON.stringify(name)}: ${prettyJson(object[name]!, inner)}`);
+    return `{${inner}${members.join(`,${inner}`)}}`;
+  }
+  return stringifyJson(value);
 }
 
 /** Sorted members without white space, as the C tools print JSON. */
