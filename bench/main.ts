@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { buildAll } from '../tools/build.ts';
 import type { Group, Row } from './row.ts';
 
-const GROUPS = ['forwarding', 'openflow', 'ovsdb', 'tools', 'classifier'] as const;
+const GROUPS = ['forwarding', 'openflow', 'openflow-codec', 'ovsdb', 'tools', 'classifier'] as const;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

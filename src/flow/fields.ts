@@ -262,7 +262,12 @@ export const isTunPresent = (flow: Flow, index: number): boolean =>
   (flow[F.TUN_METADATA_PRESENT + (index < 32 ? 1 : 0)]! & (1 << (index & 31))) !== 0;
 
 /** The value with all of a field's bytes set, as an exact match's mask reads. */
-export const fieldAllOnes = (field: Field): bigint => (1n << BigInt(field.bytes * 8)) - 1n;
+export const fieldAllOnes = (field: Field): bigint => ALL_ONES[field.bytes]!;
+/** By bytes: big integers are slow to make. */
+const ALL_ONES: readonly bigint[] = Array.from(
+  { length: 1 + Math.max(...FIELDS.map((f) => f.bytes)) },
+  (_, bytes) => (1n << BigInt(bytes * 8)) - 1n,
+);
 
 // --- masks and matches ------------------------------------------------------------------------------------
 

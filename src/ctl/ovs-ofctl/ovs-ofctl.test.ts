@@ -89,6 +89,19 @@ test('many flows do not wait for a barrier each', async () => {
   assert.equal(fake.received.at(-1), 'barrier_request');
 });
 
+test('a refused flow among very many is told, and ends the sending soon', async () => {
+  const { fake, ofctl } = await world();
+  const refused = 17_000;
+  const lines = Array.from(
+    { length: 20_000 },
+    (_, i) => `priority=${i},actions=${i === refused ? 'group:99' : 'drop'}\n`,
+  );
+  const { status, err } = await ofctl(['-O', 'OpenFlow13', 'add-flows', 'br0', '-'], lines.join(''));
+  assert.equal(status, 1);
+  assert.match(err, /^OFPT_ERROR \(OF1\.3\) \(xid=\S+\): OFPBAC_BAD_OUT_GROUP\nOFPT_FLOW_MOD/);
+  assert.ok(fake.flows.size >= refused && fake.flows.size <= refused + 1024, `${fake.flows.size} flows`);
+});
+
 test('a bundle is all or nothing', async () => {
   const { fake, ofctl } = await world();
   const failed = await ofctl(

@@ -6,7 +6,7 @@
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { FIELD, matchDefaultPacketType, matchFieldU32, portFromOf10, portToOf10 } from '../fields.ts';
 import { catchAllMatch, F, type Match, VLAN_CFI, VLAN_PCP_MASK, VLAN_VID_MASK } from '../layout.ts';
-import { ipv4PrefixLength, ipv4PrefixMask } from '../text.ts';
+import { ipv4PrefixMask } from '../text.ts';
 import type { MatchPool } from './pool.ts';
 
 export const OF10_MATCH_BYTES = 40;
@@ -34,10 +34,7 @@ const VLAN_NONE = 0xffff;
 const maskFromBits = (bits: number): number => ipv4PrefixMask(32 - Math.min(bits & 63, 32));
 
 /** Wildcard bits of an address mask. One that is not a prefix loses everything after its first zero. */
-function bitsFromMask(mask: number): number {
-  const prefix = ipv4PrefixLength(mask);
-  return 32 - (prefix >= 0 ? prefix : Math.clz32(~mask));
-}
+const bitsFromMask = (mask: number): number => 32 - Math.clz32(~mask);
 
 /** Reads a match, into one of the pool if there is a pool. It cannot fail. */
 export function decodeOf10Match(r: ByteReader, pool?: MatchPool): Match {

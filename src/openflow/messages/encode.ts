@@ -16,6 +16,24 @@ const SPARE_BYTES = 1024;
 /** The writer that the last message was done with: making one takes longer than encoding most messages. */
 let spare: ByteWriter | undefined;
 
+const SLAB_BYTES = 8 * 1024;
+const MAX_IN_SLAB = 1024;
+let slab = new Uint8Array(0);
+let slabUsed = 0;
+
+/** A copy; short ones share slabs, since V8 takes longer for memory of their own than we for the message. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (length > MAX_IN_SLAB) return bytes.slice();
+  if (slabUsed + length > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const copy = slab.subarray(slabUsed, (slabUsed += length));
+  copy.set(bytes);
+  return copy;
+}
+
 /** Forms by kind and version; a message has few. */
 const forms = new Map<string, readonly Raw[]>();
 
@@ -54,7 +72,7 @@ export function encodeMessage(message: OfpMessage, options: EncodeOptions = {}):
   codecOf(raw.kind).encode(w, message, c);
   if (w.length <= MAX_LENGTH) {
     w.patchU16(2, w.length);
-    const bytes = w.finish();
+    const bytes = copyOf(w.view());
     w.truncate(0);
     spare = w;
     return [bytes];

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { arbitraryMessage, encodeIfPossible, KINDS } from '../../../test/support/openflow-messages.ts';
+import { MatchPool } from '../../flow/match/pool.ts';
 import { OfpError } from '../errors.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage } from './encode.ts';
@@ -88,6 +89,37 @@ test('messages that every version can say come back as they were', () => {
         fc.property(messages, (message) => {
           const { nxm: _, ...decoded } = decodeMessage(encodeMessage(message)[0]!);
           assert.deepEqual(decoded, message);
+        }),
+        { numRuns: 25 },
+      );
+    }
+  }
+});
+
+test('encoded messages keep their bytes when others are encoded', () => {
+  const sizes = [0, 3, 900, 1017, 5000, 1];
+  const make = (fill: number): Uint8Array =>
+    encodeMessage({
+      kind: 'echo_request',
+      version: 4,
+      xid: fill,
+      data: new Uint8Array(sizes[fill % sizes.length]!).fill(fill),
+    })[0]!;
+  const first = Array.from({ length: 60 }, (_, i) => make(i));
+  const copies = first.map((bytes) => bytes.slice());
+  for (let i = 0; i < 60; i++) make(255 - i);
+  assert.deepEqual(first, copies);
+});
+
+test('matches of a pool are decoded as others are', () => {
+  const matches = new MatchPool();
+  for (const kind of ['flow_mod', 'flow_stats_reply', 'flow_stats_request'] as const) {
+    for (let version = 1; version <= 6; version++) {
+      fc.assert(
+        fc.property(arbitraryMessage(kind, version)!, (message) => {
+          const bytes = encodeIfPossible(message);
+          const own = bytes && decodeIfConsistent(bytes);
+          if (own) assert.deepEqual(encodeMessage(decodeMessage(bytes, { matches })), encodeMessage(own));
         }),
         { numRuns: 25 },
       );

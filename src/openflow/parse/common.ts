@@ -78,6 +78,9 @@ export function parseGroupId(text: string): number | undefined {
   return n;
 }
 
+const COMMA = 44;
+const isBlank = (c: number): boolean => c === 32 || c === 9 || c === 10 || c === 13;
+
 /**
  * Takes a word of `names` off the beginning of a line, if it begins with one or with the start of one.
  * @returns the name (the first that fits) and the rest of the line
@@ -86,8 +89,11 @@ export function takeCommand<T extends string>(
   text: string,
   names: readonly T[],
 ): { command: T | undefined; rest: string } {
-  const start = /^[ \t\r\n]*/.exec(text)![0].length;
-  const word = /^[^, \t\r\n]*/.exec(text.slice(start))![0];
+  let start = 0;
+  while (isBlank(text.charCodeAt(start))) start++;
+  let end = start;
+  while (end < text.length && text.charCodeAt(end) !== COMMA && !isBlank(text.charCodeAt(end))) end++;
+  const word = text.slice(start, end);
   const command = names.find((name) => name.startsWith(word));
-  return { command, rest: command === undefined ? text.slice(start) : text.slice(start + word.length) };
+  return { command, rest: text.slice(command === undefined ? start : end) };
 }
