@@ -47,6 +47,22 @@ test('a length shorter than the header ends the stream, whole or in pieces', () 
   assert.ok(!feed([bad.subarray(0, 3), bad.subarray(3)]).ok);
 });
 
+test('many messages in one chunk come out each, and stay when the chunk is written over', () => {
+  const sent = Array.from({ length: 400 }, (_, i) => message(i % 50 === 0 ? 9000 : 8 + (i % 200), i));
+  const chunk = Buffer.concat(sent);
+  const { messages, ok } = feed([chunk]);
+  chunk.fill(0xff);
+  assert.ok(ok);
+  assert.equal(messages.length, sent.length);
+  assert.ok(messages.every((m, i) => Buffer.compare(m, sent[i]!) === 0));
+});
+
+test('messages before a bad length are delivered', () => {
+  const { messages, ok } = feed([Buffer.concat([message(40, 1), message(8, 2), Buffer.alloc(8)])]);
+  assert.ok(!ok);
+  assert.equal(messages.length, 2);
+});
+
 test('the start of a message is remembered as such', () => {
   assert.ok(feed([Uint8Array.of(1, 0, 0)]).framer.isMidMessage);
 });

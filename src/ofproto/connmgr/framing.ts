@@ -10,6 +10,22 @@ const limit = new RateLimit(10, 25);
 const HEADER = 8;
 const EMPTY = new Uint8Array(0);
 
+/** A copy of several messages costs as much as a copy of one; but whoever keeps one of them keeps them all. */
+const RUN_BYTES = 8 * 1024;
+
+const lengthAt = (bytes: Uint8Array, at: number): number => (bytes[at + 2]! << 8) | bytes[at + 3]!;
+
+/** Where the whole messages from `at` on end, of which there is a run at most. */
+function wholeMessages(bytes: Uint8Array, at: number): number {
+  let end = at;
+  while (end - at < RUN_BYTES && bytes.length - end >= HEADER) {
+    const length = lengthAt(bytes, end);
+    if (length < HEADER || length > bytes.length - end) break;
+    end += length;
+  }
+  return end;
+}
+
 export class MessageFramer {
   /** The start of a message whose end has not come yet. */
   #rest: Uint8Array = EMPTY;
@@ -40,20 +56,24 @@ export class MessageFramer {
       this.#restLength = 0;
       if (!emit(message)) return true;
     }
-    while (bytes.length - at >= HEADER) {
-      const length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
-      if (length < HEADER) return this.#tooShort(length);
-      if (length > bytes.length - at) break;
-      const message = bytes.slice(at, at + length);
-      at += length;
-      if (!emit(message)) return true;
+    for (let end = wholeMessages(bytes, at); end > at; end = wholeMessages(bytes, at)) {
+      // Not slice(): a socket's bytes may be a Buffer, whose slices share its memory.
+      const run = new Uint8Array(bytes.subarray(at, end));
+      at = end;
+      for (let start = 0; start < run.length; ) {
+        const next = start + lengthAt(run, start);
+        if (!emit(run.subarray(start, next))) return true;
+        start = next;
+      }
     }
+    if (bytes.length - at >= HEADER && lengthAt(bytes, at) < HEADER)
+      return this.#tooShort(lengthAt(bytes, at));
     if (at < bytes.length) this.#keep(bytes.subarray(at), bytes.length - at);
     return true;
   }
 
   #lengthOfRest(): number {
-    return (this.#rest[2]! << 8) | this.#rest[3]!;
+    return lengthAt(this.#rest, 0);
   }
 
   #keep(bytes: Uint8Array, total: number): void {
