@@ -68,6 +68,11 @@ export interface Stream {
   events: StreamEvents;
   /** Queues bytes; the array must not be changed afterwards. */
   send(bytes: Uint8Array): void;
+  /**
+   * Queues text, as UTF-8: cheaper than encoding it first, for a stream that can do that. It counts in the backlog with
+   * its characters.
+   */
+  sendText?(text: string): void;
   /** Stops and restarts delivery of `data` (back-pressure towards the peer). */
   pause(): void;
   resume(): void;

@@ -122,13 +122,14 @@ export class JsonRpc {
 
   send(message: JsonRpcMessage): void {
     if (log.isDbg()) log.dbg(`${this.name}: send ${describe(message)}`);
-    this.sendBytes(encoder.encode(messageText(message)));
+    this.sendText(messageText(message));
   }
 
-  /** Sends a message that is already text (one text for many peers). The bytes must not change any more. */
-  sendBytes(bytes: Uint8Array): void {
+  /** Sends messages that are text already. */
+  sendText(text: string): void {
     if (this.#closed) return;
-    this.stream.send(bytes);
+    if (this.stream.sendText) this.stream.sendText(text);
+    else this.stream.send(encoder.encode(text));
     if (this.stream.backlog > this.#maxBytes) {
       log.warn(
         `sending backlog exceeded maximum size (${this.stream.backlog} > ${this.#maxBytes}), disconnecting, jsonrpc: ${this.name}`,

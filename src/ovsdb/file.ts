@@ -60,26 +60,26 @@ function changeToJson(old: Row, row: Row, useDiff: boolean): JsonObject | undefi
   return json;
 }
 
-/** The record of a prepared transaction; undefined if it changes nothing that is kept. */
-export function transactionToJson(
+/**
+ * The text of the record of a prepared transaction; undefined if it changes nothing that is kept.
+ * Not by way of JSON: the engine would take up every UUID in its table of property names.
+ */
+export function transactionToText(
   txn: Transaction,
   annotations: Omit<Annotations, 'comment'>,
-): JsonObject | undefined {
-  const tables: Record<string, Record<string, Json>> = {};
-  let any = false;
+): string | undefined {
+  const tables = new Map<string, string>();
   for (const { table, uuid, old, row } of txn.changes) {
-    const json = !row
-      ? old
-        ? null
-        : undefined
-      : old
-        ? changeToJson(old, row, annotations.useDiff)
-        : rowToJson(row);
+    if (!old && !row) continue;
+    const json = !row ? null : old ? changeToJson(old, row, annotations.useDiff) : rowToJson(row);
     if (json === undefined) continue;
-    (tables[table.name] ??= {})[uuid] = json;
-    any = true;
+    const before = tables.get(table.name);
+    tables.set(table.name, `${before === undefined ? '' : `${before},`}"${uuid}":${stringifyJson(json)}`);
   }
-  return any ? { ...tables, ...annotate({ ...annotations, comment: txn.comment }) } : undefined;
+  if (tables.size === 0) return undefined;
+  let text = '{';
+  for (const [name, rows] of tables) text += `"${name}":{${rows}},`;
+  return text + stringifyJson(annotate({ ...annotations, comment: txn.comment })).slice(1);
 }
 
 /** The text of the record of a transaction that makes the whole database, in pieces of some rows each. */

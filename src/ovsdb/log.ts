@@ -240,7 +240,12 @@ export class OvsdbLog {
 
   /** @throws OvsdbError */
   write(json: JsonObject): void {
-    this.#append(composeRecord(this.magic, stringifyJson(json)));
+    this.writeText(stringifyJson(json));
+  }
+
+  /** @param text JSON of an object @throws OvsdbError */
+  writeText(text: string): void {
+    this.#append(composeRecord(this.magic, text));
   }
 
   #append(record: Uint8Array): void {

@@ -1,6 +1,6 @@
 /** `ovsdb-tool transact`, `query`: carry out a transaction on a database that no server has open. */
 import { type Json, JsonError, parseJson, sortedJson } from '../../jsonrpc/json.ts';
-import { openStandaloneLog, transactionToJson } from '../../ovsdb/file.ts';
+import { openStandaloneLog, transactionToText } from '../../ovsdb/file.ts';
 import { execute } from '../../ovsdb/transact/execute.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 import { defaultDb, readDb } from './files.ts';
@@ -24,9 +24,9 @@ async function run(io: ToolIo, args: readonly string[], mayWrite: boolean): Prom
   let sync = false;
   db.sink = {
     write(txn, durable) {
-      const json = transactionToJson(txn, { wallMs: loop.clock.wallNow(), useDiff: true });
-      if (!json) return;
-      log.write(json);
+      const record = transactionToText(txn, { wallMs: loop.clock.wallNow(), useDiff: true });
+      if (record === undefined) return;
+      log.writeText(record);
       sync = durable;
     },
   };

@@ -39,8 +39,15 @@ export class NetStream implements Stream {
     return this.#socket.writableLength;
   }
   send(bytes: Uint8Array): void {
+    this.#write(bytes);
+  }
+  sendText(text: string): void {
+    this.#write(text);
+  }
+
+  #write(data: Uint8Array | string): void {
     if (this.#done) return;
-    this.#socket.write(bytes);
+    this.#socket.write(data);
     if (this.#socket.writableLength > 0 && !this.#behind) this.#watchDrain();
   }
 

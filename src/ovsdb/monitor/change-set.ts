@@ -76,6 +76,11 @@ export class ChangeTracker {
     if (this.#fresh === set) this.#fresh = undefined;
   }
 
+  /** Whether anybody wants to hear of changes. */
+  get isFollowed(): boolean {
+    return this.#sets.size > 0;
+  }
+
   /** Kept texts, as `memory/show` counts them. */
   get cachedTexts(): number {
     let n = this.initialTexts.size;

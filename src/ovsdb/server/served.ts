@@ -8,9 +8,8 @@
 import type { Host } from '../../base/host.ts';
 import type { Timer } from '../../base/loop.ts';
 import { vlog } from '../../base/vlog.ts';
-import type { JsonObject } from '../../jsonrpc/json.ts';
 import { Database, type TransactionSink } from '../database.ts';
-import { readDatabase, transactionToJson, writeSnapshot } from '../file.ts';
+import { readDatabase, transactionToText, writeSnapshot } from '../file.ts';
 import type { OvsdbLog } from '../log.ts';
 import { ChangeTracker } from '../monitor/change-set.ts';
 import { TransactionHistory } from '../monitor/history.ts';
@@ -122,12 +121,12 @@ export class ServedDatabase implements Monitorable, TransactionSink {
   write(txn: Transaction): void {
     if (!this.#log) return;
     const { useDiff } = this.#options;
-    const json = transactionToJson(txn, { wallMs: this.#host.loop.clock.wallNow(), useDiff });
-    if (json) this.#write(json);
+    const text = transactionToText(txn, { wallMs: this.#host.loop.clock.wallNow(), useDiff });
+    if (text !== undefined) this.#write(text);
   }
 
-  #write(json: JsonObject): void {
-    this.#log!.write(json);
+  #write(text: string): void {
+    this.#log!.writeText(text);
     this.#records++;
     if (this.#isCompactionDue()) void this.#host.loop.defer(() => this.compact(() => {}));
   }

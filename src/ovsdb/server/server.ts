@@ -38,7 +38,7 @@ export class OvsdbServer {
     this.reconnect(false, `adding ${served.name} database`);
     this.#databases.set(served.name, served);
     served.onChange = (txn) => {
-      this.#scheduleFlush();
+      if (!txn || served.tracker.isFollowed) this.#scheduleFlush();
       if (!txn || txn.changes.some((change) => this.watched.has(change.table))) this.onWatched();
     };
     this.onWatched();

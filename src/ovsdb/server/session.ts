@@ -20,7 +20,6 @@ import type { Trigger } from './triggers.ts';
 
 const log = vlog('ovsdb_jsonrpc_server');
 const failedLimit = new RateLimit(5, 5);
-const encoder = new TextEncoder();
 
 /** Monitors, locks or waiting transactions that one client may have. */
 const MAX_HELD = 1000;
@@ -130,7 +129,7 @@ export class Session implements LockHolder {
     const text = this.#outgoing;
     if (text === '') return;
     this.#outgoing = '';
-    this.rpc.rpc?.sendBytes(encoder.encode(text));
+    this.rpc.rpc?.sendText(text);
     if (this.rpc.backlog > 0) this.rpc.rpc?.pause();
   }
 
