@@ -15,6 +15,7 @@ beforeEach(() => {
     wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 67),
     monotonicMs: () => now,
     localOffsetMinutes: () => 0,
+    syslogPrefix: '',
     isOpen: (d) => d !== 'syslog',
     write: (destination, level, line) => lines.push(`${destination} ${level} ${line}`),
   });
@@ -71,4 +72,10 @@ test('the list of levels has a row a module', () => {
 
 test('times are printed with fractions where # stands', () => {
   assert.equal(formatTime('%H:%M:%S.###', 1234), '00:00:01.234');
+});
+
+test('modules that only the C implementation has can be named', () => {
+  assert.equal(setVlogFromSpec('poll-loop:off'), undefined);
+  assert.match(vlogLevelsText(), /^poll_loop +OFF +OFF +OFF$/m);
+  assert.equal(setVlogFromSpec('no_such:off'), 'no destination, level, or module "no_such"');
 });

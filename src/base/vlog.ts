@@ -7,6 +7,8 @@
  * C counterpart: lib/vlog.c; texts follow ovs-appctl(8).
  */
 
+import { C_MODULES } from './vlog-modules.ts';
+
 export const VLOG_LEVELS = ['off', 'emer', 'err', 'warn', 'info', 'dbg'] as const;
 export type VlogLevel = (typeof VLOG_LEVELS)[number];
 export const VLOG_DESTINATIONS = ['syslog', 'console', 'file'] as const;
@@ -31,7 +33,13 @@ export interface VlogSink {
   /** Whether a destination is open at all. */
   isOpen(destination: VlogDestination): boolean;
   write(destination: VlogDestination, level: VlogLevel, line: string): void;
+  /** What goes before each line for syslog, in the language of patterns; '' for nothing. */
+  readonly syslogPrefix: string;
+  /** Sends a line in the form of RFC 5424 wherever else lines for syslog go, if they do. */
+  syslogAlso?: ((line: string) => void) | undefined;
 }
+
+const RFC5424_PATTERN = '<%B>1 %D{%Y-%m-%dT%H:%M:%S.###Z} %E %A %P %c - \ufeff%m';
 
 const DEFAULT_PATTERNS: Readonly<Record<VlogDestination, string>> = {
   syslog: 'ovs|%05N|%c%T|%p|%m',
@@ -58,6 +66,8 @@ const FACILITIES = [
   'news',
   'uucp',
   'clock',
+  // Number 10 has no name here.
+  '(authpriv)',
   'ftp',
   'ntp',
   'audit',
@@ -187,10 +197,16 @@ export class Vlog {
         counted = true;
       }
       const name = VLOG_LEVELS[level]!;
-      sink!.write(destination, name, formatLine(sink!, this.name, name, patterns[destination], message));
+      const format = (pattern: string): string => formatLine(sink!, this.name, name, pattern, message);
+      sink!.write(destination, name, format(patterns[destination]));
+      if (destination === 'syslog') sink!.syslogAlso?.(format(RFC5424_PATTERN));
     });
   }
 }
+
+/** The module of that name if there is one, here or in the C implementation. */
+const knownModule = (name: string): Vlog | undefined =>
+  modules.get(name) ?? (C_MODULES.has(name) ? vlog(name) : undefined);
 
 /** The module of that name, made at first use. */
 export function vlog(name: string): Vlog {
@@ -254,7 +270,7 @@ export function setVlogFromSpec(spec: string): string | undefined {
     if (word === 'any') continue;
     const asDestination = VLOG_DESTINATIONS.find((d) => d === word);
     const asLevel = VLOG_LEVELS.find((l) => l === word);
-    const asModule = modules.get(word) ?? modules.get(word.replaceAll('-', '_'));
+    const asModule = knownModule(word) ?? knownModule(word.replaceAll('-', '_'));
     if (asDestination) {
       if (destination) return 'cannot specify multiple destinations';
       destination = asDestination;
@@ -293,7 +309,7 @@ export function vlogLevelsText(): string {
 /** The reply of `vlog/list-pattern`. */
 export function vlogPatternsText(): string {
   const lines = VLOG_DESTINATIONS.map((d) => {
-    const prefix = d === 'syslog' ? (sink?.program ?? 'none') : 'none';
+    const prefix = d === 'syslog' ? (sink?.syslogPrefix ?? 'none') : 'none';
     return `${d.toUpperCase().padEnd(7)}  ${prefix.padEnd(32)}  ${patterns[d]}\n`;
   });
   return (
@@ -336,7 +352,10 @@ export function formatTime(pattern: string, wallMs: number, offsetMinutes = 0): 
         return two(t.getUTCSeconds());
       case 'a':
         return DAYS[t.getUTCDay()]!;
+      case 'e':
+        return String(t.getUTCDate()).padStart(2);
       case 'b':
+      case 'h':
         return MONTHS[t.getUTCMonth()]!;
       case 'F':
         return `${t.getUTCFullYear()}-${two(t.getUTCMonth() + 1)}-${two(t.getUTCDate())}`;
@@ -356,7 +375,11 @@ export function formatTime(pattern: string, wallMs: number, offsetMinutes = 0): 
 }
 
 /** Facility numbers of syslog(3): kern 0 ... clock2 15, local0 16 ... */
-const facilityNumber = (): number => FACILITIES.indexOf(facility || 'local0');
+const facilityNumber = (otherwise: string): number => FACILITIES.indexOf(facility || otherwise);
+
+/** Facility and severity of a line as syslog daemons want them. */
+export const syslogPriority = (level: VlogLevel): number =>
+  8 * facilityNumber('daemon') + SYSLOG_SEVERITY[level];
 
 const SYSLOG_SEVERITY: Readonly<Record<VlogLevel, number>> = {
   off: 1,
@@ -378,7 +401,7 @@ function formatLine(s: VlogSink, module: string, level: VlogLevel, pattern: stri
           text = s.program;
           break;
         case 'B':
-          text = String(8 * facilityNumber() + SYSLOG_SEVERITY[level]);
+          text = String(8 * facilityNumber('local0') + SYSLOG_SEVERITY[level]);
           break;
         case 'c':
           text = module;

@@ -36,7 +36,10 @@ export function applyLogOption(io: ToolIo, id: string, value: string | undefined
       io.openLog?.(value);
       return true;
     case 'syslogMethod':
+      io.chooseSyslog?.('method', value!);
+      return true;
     case 'syslogTarget':
+      io.chooseSyslog?.('target', value!);
       return true;
     default:
       return false;

@@ -16,6 +16,8 @@ export interface ToolIo {
   readStdin(): Uint8Array;
   /** Starts logging to a file; undefined or '' chooses the default one. @throws ToolError */
   openLog?(file: string | undefined): void;
+  /** How lines get to syslog, or where they go too. @throws ToolError */
+  chooseSyslog?(what: 'method' | 'target', value: string): void;
   /** Whether standard output is a terminal, and how wide. */
   readonly isTty: boolean;
   readonly terminalColumns: number | undefined;

@@ -32,6 +32,9 @@ export interface DaemonSettings {
   unixctl: string | undefined;
   /** As for `pidfile`. */
   logFile: string | undefined;
+  syslogMethod: string | undefined;
+  syslogTarget: string | undefined;
+  mlockall: boolean;
   help: boolean;
   version: boolean;
 }
@@ -60,6 +63,9 @@ export function daemonSettings(options: readonly ParsedOption<string>[]): Daemon
     monitor: has('monitor'),
     unixctl: last('unixctl'),
     logFile: last('logFile'),
+    syslogMethod: options.find((o) => o.id === 'syslogMethod')?.value,
+    syslogTarget: last('syslogTarget'),
+    mlockall: has('mlockall'),
     help: has('help'),
     version: has('version'),
   };

@@ -89,6 +89,11 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
     if (error instanceof UsageError) complain(error.message);
     return complain((error as Error).message);
   }
+  try {
+    if (settings.syslogMethod !== undefined) sink.setSyslogMethod(settings.syslogMethod);
+  } catch (error) {
+    return complain((error as Error).message);
+  }
   if (settings.help) {
     fs.writeSync(1, daemon.usage(program, host));
     process.exit(0);
@@ -240,6 +245,8 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
   if (settings.logFile !== undefined) {
     sink.openAsked(settings.logFile, path.join(host.dirs.log, `${program}.log`));
   }
+  if (settings.syslogTarget !== undefined) sink.setSyslogTarget(settings.syslogTarget);
+  if (settings.mlockall) await lockMemory();
   process.on('uncaughtException', (error) => {
     log.emer(`${error instanceof Error ? error.stack : String(error)}`);
     cleanUp();
@@ -267,7 +274,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
       fatal((error as Error).message);
     }
   }
-  const commands = new UnixctlCommands(versionText(program));
+  const commands = new UnixctlCommands(versionText(program).trimEnd());
   registerLogCommands(commands, sink);
   registerCoverageCommands(commands, host.loop);
   registerTimeCommands(commands, host.loop);
@@ -300,6 +307,15 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
       detachStandardStreams(daemon.keepsOutput === 'errors' ? [0, 1] : [0, 1, 2]);
     sink.closeConsole();
     forwardReady();
+  }
+}
+
+async function lockMemory(): Promise<void> {
+  const libc = await import('./ffi/libc.ts');
+  try {
+    libc.lockMemory();
+  } catch (error) {
+    log.err(`mlockall failed: ${(error as SystemError).message}`);
   }
 }
 

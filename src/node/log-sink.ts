@@ -1,8 +1,7 @@
 /**
  * Where log lines go: standard error, a file, syslog. One a process.
  *
- * The file is appended to line by line, so that what was logged before a crash is there to read; syslog is a
- * datagram to /dev/log and is left out where that does not exist.
+ * The file is appended to line by line, so that what was logged before a crash is there to read.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -11,7 +10,15 @@ import type { Clock } from '../base/clock.ts';
 import type { SystemError } from '../base/host.ts';
 import type { LogFile } from '../base/management.ts';
 import { UnixctlError } from '../base/unixctl.ts';
-import { setVlogSink, type VlogDestination, type VlogLevel, type VlogSink, vlog } from '../base/vlog.ts';
+import {
+  setVlogSink,
+  syslogPriority,
+  type VlogDestination,
+  type VlogLevel,
+  type VlogSink,
+  vlog,
+} from '../base/vlog.ts';
+import { Syslog, syslogTarget } from './syslog.ts';
 import { systemCall } from './system-error.ts';
 
 const log = vlog('vlog');
@@ -25,6 +32,9 @@ export class LogSink implements VlogSink, LogFile {
   #name: string | undefined;
   /** Standard error is not a log destination any more once a daemon has detached. */
   #console = true;
+  /** Undefined until the first line, or until an option says which. */
+  #syslog: Syslog | undefined;
+  syslogAlso: ((line: string) => void) | undefined;
 
   constructor(program: string, clock: Clock) {
     this.program = program;
@@ -43,10 +53,35 @@ export class LogSink implements VlogSink, LogFile {
 
   isOpen(destination: VlogDestination): boolean {
     if (destination === 'console') return this.#console;
+    if (destination === 'syslog') return !this.syslog.isOff;
     return destination === 'file' && this.#fd !== undefined;
   }
 
-  write(destination: VlogDestination, _level: VlogLevel, line: string): void {
+  get syslog(): Syslog {
+    this.#syslog ??= new Syslog(this.program, process.env['OVS_SYSLOG_METHOD'] || 'libc');
+    return this.#syslog;
+  }
+  get syslogPrefix(): string {
+    return this.syslog.prefix;
+  }
+
+  /** Chooses how lines get to syslog; the first choice stays. @throws Error for an unknown method */
+  setSyslogMethod(method: string): void {
+    this.#syslog ??= new Syslog(this.program, method);
+  }
+
+  /** Sends lines for syslog also there, IP:PORT by UDP. */
+  setSyslogTarget(text: string): void {
+    const send = syslogTarget(text);
+    this.syslogAlso = send && ((line) => send(line, this.monotonicMs()));
+    log.warn('--syslog-target flag is deprecated, use --syslog-method instead');
+  }
+
+  write(destination: VlogDestination, level: VlogLevel, line: string): void {
+    if (destination === 'syslog') {
+      this.syslog.log(syslogPriority(level), line, this.wallMs(), this.monotonicMs());
+      return;
+    }
     const fd = destination === 'file' ? this.#fd : 2;
     if (fd === undefined) return;
     try {

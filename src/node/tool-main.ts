@@ -58,6 +58,14 @@ export async function runTool(name: string, tool: Tool): Promise<void> {
   const plain = processIo(program);
   const sink = installLogSink(program, plain.host.loop.clock);
   const io: ToolIo = Object.assign(plain, {
+    chooseSyslog: (what: 'method' | 'target', value: string) => {
+      if (what === 'target') return sink.setSyslogTarget(value);
+      try {
+        sink.setSyslogMethod(value);
+      } catch (error) {
+        throw new ToolError((error as Error).message);
+      }
+    },
     openLog: (file?: string) => sink.openAsked(file, path.join(plain.host.dirs.log, `${program}.log`)),
   });
   let status: number;

@@ -11,6 +11,7 @@ export function errorsLogged(fn: () => void): string[] {
     wallMs: () => 0,
     monotonicMs: () => performance.now(),
     localOffsetMinutes: () => 0,
+    syslogPrefix: '',
     isOpen: (destination) => destination === 'file',
     write: (_destination, level, line) => {
       if (level === 'err' || level === 'emer') lines.push(line.replace(/^[^|]*\|[^|]*\|/, ''));

@@ -34,6 +34,7 @@ export const libc = library.getFunctions({
   poll: { return: 'int32', arguments: ['pointer', 'uint64', 'int32'] },
   mmap: { return: 'pointer', arguments: ['pointer', 'uint64', 'int32', 'int32', 'int32', 'int64'] },
   munmap: { return: 'int32', arguments: ['pointer', 'uint64'] },
+  mlockall: { return: 'int32', arguments: ['int32'] },
   setns: { return: 'int32', arguments: ['int32', 'int32'] },
   __errno_location: { return: 'pointer', arguments: [] },
 });
@@ -95,6 +96,12 @@ export function takeSocketError(fd: number): number {
 /** Opens a file of the system, such as /dev/net/tun. @throws SystemError */
 export const openFile = (path: string, flags: number): number =>
   check(libc.open(pinString(path).pointer, flags, 0));
+
+/** Keeps the process's pages in memory from when they are first used. @throws SystemError */
+export function lockMemory(): void {
+  const MCL_CURRENT_FUTURE_ONFAULT = 7;
+  check(libc.mlockall(MCL_CURRENT_FUTURE_ONFAULT));
+}
 
 /** Moves this thread into a network namespace made by `ip netns add`. For benchmarks and tests. @throws SystemError */
 export function enterNetworkNamespace(name: string): void {
