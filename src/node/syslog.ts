@@ -5,7 +5,6 @@
  * C counterparts: lib/syslog-libc.c, syslog-direct.c, syslog-null.c.
  */
 import fs from 'node:fs';
-import { isIP, SocketAddress } from 'node:net';
 import { ERRNO } from '../base/errno.ts';
 import { formatTime } from '../base/vlog.ts';
 import { parseIpv4, parseIpv6 } from '../flow/text.ts';
@@ -65,15 +64,14 @@ function udpTarget(text: string, defaultPort: number | undefined): DatagramTarge
   const parts = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(text);
   const host = parts?.[1] ?? parts?.[2] ?? '';
   const port = parts?.[3] === undefined ? defaultPort : Number(parts[3]);
-  const family = isIP(host);
-  if (family === 0 || port === undefined || port > 65_535) return undefined;
+  const ipv4 = parseIpv4(host);
+  const ip = ipv4 === undefined ? parseIpv6(host) : BigInt(ipv4);
+  if (ip === undefined || port === undefined || port > 65_535) return undefined;
+  const family = ipv4 === undefined ? 6 : 4;
   const address = new Uint8Array(family === 4 ? 4 : 16);
-  let number =
-    family === 4
-      ? BigInt(parseIpv4(host) ?? 0)
-      : (parseIpv6(new SocketAddress({ address: host, family: 'ipv6' }).address) ?? 0n);
+  let number = ip;
   for (let k = address.length; k-- > 0; number >>= 8n) address[k] = Number(number & 0xffn);
-  return { family: family === 4 ? 4 : 6, address, port };
+  return { family, address, port };
 }
 
 export class Syslog {
