@@ -133,6 +133,13 @@ export const FLOW_TNL_F_KEY = 8;
 export const FLOW_TNL_F_MASK = 0x0f;
 export const FLOW_TNL_F_UDPIF = 0x10;
 
+/** Whether a mask has any bit in the words from `first` until before `end`. */
+export function usesWords(mask: Flow, first: number, end: number): boolean {
+  let bits = 0;
+  for (let i = first; i < end; i++) bits |= mask[i]!;
+  return bits !== 0;
+}
+
 /** A match: `flow` where `mask` has ones; wherever `mask` is 0, `flow` must be 0 too. */
 export interface Match {
   readonly flow: Flow;

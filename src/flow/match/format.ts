@@ -12,6 +12,7 @@ import {
   type Flow,
   type Match,
   N_REGS,
+  usesWords,
   VLAN_CFI,
   VLAN_PCP_MASK,
   VLAN_VID_MASK,
@@ -82,8 +83,8 @@ class MatchPrinter {
     if (m !== 0) this.param(name, m === U32 ? hex(this.flow[w]!) : `${hex(this.flow[w]!)}/${hex(m)}`);
   }
   hex64(name: string, w: number): void {
+    if (!usesWords(this.mask, w, w + 2)) return;
     const m = getWords(this.mask, w, 2);
-    if (m === 0n) return;
     const v = hexBig(getWords(this.flow, w, 2));
     this.param(name, m === 0xffffffffffffffffn ? v : `${v}/${hexBig(m)}`);
   }
@@ -158,8 +159,8 @@ function formatConntrack(p: MatchPrinter): void {
   else if (state) p.flags('ct_state', CT_STATE_NAMES, F.CT_STATE, 0xff);
   p.decimal('ct_zone', F.CT_ZONE, 0xffff);
   p.hex32('ct_mark', F.CT_MARK);
-  const label = getWords(mask, F.CT_LABEL, 4);
-  if (label !== 0n) {
+  if (usesWords(mask, F.CT_LABEL, F.CT_LABEL + 4)) {
+    const label = getWords(mask, F.CT_LABEL, 4);
     const value = hexBig(getWords(flow, F.CT_LABEL, 4));
     p.param('ct_label', label === 2n ** 128n - 1n ? value : `${value}/${hexBig(label)}`);
   }
@@ -321,7 +322,8 @@ export function formatMatch(match: Match, priority = DEFAULT_PRIORITY, options: 
   if (mask[F.CONJ_ID]) p.loose('conj_id', String(flow[F.CONJ_ID]));
   if (mask[F.SKB_PRIORITY]) p.param('skb_priority', hex(flow[F.SKB_PRIORITY]!));
   if (mask[F.ACTSET_OUTPUT]) p.param('actset_output', formatPort(flow[F.ACTSET_OUTPUT]!, options.ports));
-  formatConntrack(p);
+  // Most matches are of headers alone: whole groups of fields are passed over at a glance.
+  if (usesWords(mask, F.CT_STATE, F.CONJ_ID)) formatConntrack(p);
 
   let type = flow[F.DL_TYPE]!;
   const packetType = flow[F.PACKET_TYPE]!;
@@ -341,8 +343,9 @@ export function formatMatch(match: Match, priority = DEFAULT_PRIORITY, options: 
       saysProto = proto;
     }
   }
-  for (let i = 0; i < N_REGS; i++) p.hex32(REG_NAMES[i]!, F.REG0 + i);
-  formatTunnel(p, match);
+  if (usesWords(mask, F.REG0, F.REG0 + N_REGS))
+    for (let i = 0; i < N_REGS; i++) p.hex32(REG_NAMES[i]!, F.REG0 + i);
+  if (usesWords(mask, F.TUN_ID, F.METADATA)) formatTunnel(p, match);
   p.hex64('metadata', F.METADATA);
   if (mask[F.IN_PORT]) p.param('in_port', formatPort(flow[F.IN_PORT]!, options.ports));
   formatVlans(p);

@@ -18,7 +18,7 @@ import {
   matchFieldMaskedU32,
   portToOf10,
 } from '../fields.ts';
-import { catchAllMatch, F, type Match, N_REGS } from '../layout.ts';
+import { catchAllMatch, F, FLOW_WORDS, type Match, N_REGS, usesWords } from '../layout.ts';
 import { matchTunOption, type TunTable, tunMatchOptions } from '../tun-metadata.ts';
 import {
   checkPayload,
@@ -453,6 +453,11 @@ function putNsh(e: EntryWriter): void {
   for (const field of NSH_C) e.word(field);
 }
 
+function putRegisters(e: EntryWriter): void {
+  if (e.version < OF15) for (const field of REGS) e.word(field);
+  else for (const field of XREGS) e.wide(field);
+}
+
 function putConntrack(e: EntryWriter): void {
   e.word(ct_state);
   e.word(ct_zone);
@@ -513,12 +518,12 @@ export function encodeEntries(
     e.wide(arp_sha);
     e.wide(arp_tha);
   }
-  putTunnel(e);
-  putNsh(e);
-  if (version < OF15) for (const field of REGS) e.word(field);
-  else for (const field of XREGS) e.wide(field);
+  // Most matches are of headers alone: whole groups of fields are passed over at a glance.
+  if (usesWords(mask, F.TUN_ID, F.METADATA)) putTunnel(e);
+  if (usesWords(mask, F.NSH_FLAGS, FLOW_WORDS)) putNsh(e);
+  if (usesWords(mask, F.REG0, F.REG0 + N_REGS)) putRegisters(e);
   e.word(pkt_mark);
-  putConntrack(e);
+  if (usesWords(mask, F.CT_STATE, F.CONJ_ID)) putConntrack(e);
   e.wide(metadata);
   if (cookieMask !== 0n) {
     const masked = cookieMask !== U64_MAX;
