@@ -25,6 +25,15 @@ import { programName } from './tool-main.ts';
 import { startUnixctlServer } from './unixctl-server.ts';
 
 const log = vlog('daemon_unix');
+const fatalSignalLog = vlog('fatal_signal');
+
+/** The log file is opened anew by `vlog/reopen`, not by SIGHUP. */
+const FATAL_SIGNALS = [
+  ['SIGTERM', 15, 'Terminated'],
+  ['SIGINT', 2, 'Interrupt'],
+  ['SIGHUP', 1, 'Hangup'],
+  ['SIGALRM', 14, 'Alarm clock'],
+] as const;
 
 /** In the environment of the processes that this one starts: what they are. */
 const ROLE = 'OVS_TS_DAEMON';
@@ -252,18 +261,15 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     cleanUp();
     process.abort();
   });
-  for (const [signal, number] of [
-    ['SIGTERM', 15],
-    ['SIGINT', 2],
-  ] as const)
-    process.on(signal, () => exit(128 + number));
-  process.on('SIGHUP', () => {
-    try {
-      sink.reopen();
-    } catch {
-      // No log file, or it cannot be opened: the old one stays.
-    }
-  });
+  for (const [signal, number, name] of FATAL_SIGNALS) {
+    process.on(signal, () => {
+      fatalSignalLog.warn(`terminating with signal ${number} (${name})`);
+      cleanUp();
+      // Once more, without a handler: whoever waits for this process sees what ended it.
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    });
+  }
   process.on('SIGPIPE', () => {});
 
   if (settings.pidfile !== undefined) {
