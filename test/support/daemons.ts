@@ -162,6 +162,9 @@ export class Daemons {
   }
 
   async stop(): Promise<void> {
+    // Debian's daemon makes its tap devices persistent and leaves them, unless it is told otherwise.
+    if (this.side === 'theirs' && this.isRunning('ovs-vswitchd'))
+      this.try('ovs-appctl', ['exit', '--cleanup']);
     await this.kill('ovs-vswitchd');
     await this.kill('ovsdb-server');
     fs.rmSync(this.dir, { recursive: true, force: true });
