@@ -8,6 +8,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
+/** The tap that Debian's userspace datapath makes for itself. */
+const DATAPATH_DEVICE = 'ovs-netdev';
 const root = path.resolve(import.meta.dirname, '../..');
 
 export type Side = 'ours' | 'theirs';
@@ -51,11 +53,13 @@ export class Daemons {
   readonly side: Side;
   readonly dir: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly #ownsDatapathDevice: boolean;
   readonly #children = new Map<DaemonName, ChildProcess>();
   readonly #arguments = new Map<DaemonName, readonly string[]>();
 
   private constructor(side: Side) {
     this.side = side;
+    this.#ownsDatapathDevice = !fs.existsSync(`/sys/class/net/${DATAPATH_DEVICE}`);
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), `ovs-${side}-`));
     const dir = this.dir;
     this.env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir };
