@@ -166,9 +166,12 @@ export class Daemons {
   }
 
   async stop(): Promise<void> {
-    // Debian's daemon makes its tap devices persistent and leaves them, unless it is told otherwise.
-    if (this.side === 'theirs' && this.isRunning('ovs-vswitchd'))
+    // Debian's daemon makes its tap devices persistent and leaves them unless told otherwise, its own in any case.
+    if (this.side === 'theirs' && this.isRunning('ovs-vswitchd')) {
       this.try('ovs-appctl', ['exit', '--cleanup']);
+      await this.kill('ovs-vswitchd');
+      if (this.#ownsDatapathDevice) spawnSync('ip', ['link', 'del', DATAPATH_DEVICE], { stdio: 'ignore' });
+    }
     await this.kill('ovs-vswitchd');
     await this.kill('ovsdb-server');
     fs.rmSync(this.dir, { recursive: true, force: true });
