@@ -169,7 +169,8 @@ export class Daemons {
     // Debian's daemon makes its tap devices persistent and leaves them unless told otherwise, its own in any case.
     if (this.side === 'theirs' && this.isRunning('ovs-vswitchd')) {
       this.try('ovs-appctl', ['exit', '--cleanup']);
-      await this.kill('ovs-vswitchd');
+      for (let i = 0; i < 100 && this.isRunning('ovs-vswitchd'); i++)
+        await new Promise((resolve) => setTimeout(resolve, 50));
       if (this.#ownsDatapathDevice) spawnSync('ip', ['link', 'del', DATAPATH_DEVICE], { stdio: 'ignore' });
     }
     await this.kill('ovs-vswitchd');
