@@ -113,7 +113,7 @@ export class Database {
   broken: (error: unknown) => void = (error) => {
     throw error;
   };
-  /** Called after each transaction that changed something. */
+  /** Called after each transaction that changed something or has a name. */
   readonly listeners = new Set<(txn: Transaction) => void>();
 
   constructor(schema: DatabaseSchema, random: Random) {

@@ -4,11 +4,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Stream } from '../../src/base/host.ts';
 import { type Json, parseJson, stringifyJson } from '../../src/jsonrpc/json.ts';
-import { schemaFromJson } from '../../src/ovsdb/schema.ts';
 import { METHODS } from '../../src/ovsdb/server/methods/methods.ts';
-import { ServedDatabase } from '../../src/ovsdb/server/served.ts';
 import { OvsdbServer } from '../../src/ovsdb/server/server.ts';
 import { Session } from '../../src/ovsdb/server/session.ts';
+import { simDatabase } from '../../src/sim/sim-database.ts';
 import { SimHost } from '../../src/sim/sim-host.ts';
 
 const SCHEMA = {
@@ -149,9 +148,7 @@ class FakeStream implements Stream {
 test('odd requests get a reply and nothing else happens', async () => {
   const host = new SimHost(1);
   const server = new OvsdbServer(host);
-  const served = ServedDatabase.internal(host, schemaFromJson(SCHEMA));
-  // One without a file is otherwise the server's own.
-  (served as { readOnly: boolean }).readOnly = false;
+  const served = simDatabase(host, SCHEMA);
   server.addDatabase(served);
   await fc.assert(
     fc.asyncProperty(method, params, json, async (name, list, id) => {

@@ -6,10 +6,9 @@ import { JsonRpc } from '../../src/jsonrpc/jsonrpc.ts';
 import { Vconn } from '../../src/ofproto/connmgr/vconn.ts';
 import { encodeOne } from '../../src/openflow/messages/encode.ts';
 import { helloMessage } from '../../src/openflow/messages/hello.ts';
-import { schemaFromJson } from '../../src/ovsdb/schema.ts';
-import { ServedDatabase } from '../../src/ovsdb/server/served.ts';
 import { OvsdbServer } from '../../src/ovsdb/server/server.ts';
 import { Session } from '../../src/ovsdb/server/session.ts';
+import { simDatabase } from '../../src/sim/sim-database.ts';
 import { SimHost } from '../../src/sim/sim-host.ts';
 import { errorsLogged } from '../support/log-capture.ts';
 import { pipePair, VirtualTime } from '../support/memory-streams.ts';
@@ -163,11 +162,10 @@ class Line implements Stream {
 function database() {
   const host = new SimHost(1);
   const server = new OvsdbServer(host);
-  const served = ServedDatabase.internal(
-    host,
-    schemaFromJson({ name: 'db', tables: { T: { isRoot: true, columns: { s: { type: 'string' } } } } }),
-  );
-  (served as { readOnly: boolean }).readOnly = false;
+  const served = simDatabase(host, {
+    name: 'db',
+    tables: { T: { isRoot: true, columns: { s: { type: 'string' } } } },
+  });
   server.addDatabase(served);
   const stream = new Line();
   new Session(server, stream, SETTINGS);

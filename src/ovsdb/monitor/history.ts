@@ -1,31 +1,26 @@
 /**
- * The last transactions of a database, for "monitor_cond_since": a client that comes back names the last one it heard of.
+ * The last transactions of a database, for "monitor_cond_since": a client that comes back, perhaps to another server,
+ * names the last one it heard of. So there is a history only where transactions have names beyond this server, in
+ * clusters and relays.
  *
  * It is bounded by a number of transactions and by the size of the database: beyond that a client is better served with
  * all the rows. C counterpart: ovsdb_txn_history_* in ovsdb/transaction.c.
  */
-import type { Random } from '../../base/host.ts';
-import { randomUuid, type Uuid, ZERO_UUID } from '../../base/uuid.ts';
-import type { RowChange } from '../transact/transaction.ts';
+import { type Uuid, ZERO_UUID } from '../../base/uuid.ts';
+import type { RowChange, Transaction } from '../transact/transaction.ts';
 import { ChangeSet } from './change-set.ts';
 
 const MAX_TRANSACTIONS = 100;
 
 interface Entry {
-  /** Drawn when a client is first told of the transaction. */
-  id: Uuid | undefined;
+  readonly id: Uuid;
   readonly changes: readonly RowChange[];
   readonly atoms: number;
 }
 
 export class TransactionHistory {
-  readonly #random: Random;
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
   #atoms = 0;
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
 
   get size(): number {
     return this.#entries.length;
@@ -34,9 +29,16 @@ export class TransactionHistory {
     return this.#atoms;
   }
 
-  /** @param databaseAtoms size of the whole database */
-  add(changes: readonly RowChange[], atoms: number, databaseAtoms: number): void {
-    this.#entries.push({ id: undefined, changes, atoms });
+  /**
+   * Takes in a transaction, which may have changed nothing. After one without a name no earlier one is good to start from.
+   * @param databaseAtoms size of the whole database
+   */
+  add({ id, changes, atoms }: Transaction, databaseAtoms: number): void {
+    if (id === undefined) {
+      if (this.#entries.length > 0) this.clear();
+      return;
+    }
+    this.#entries.push({ id, changes, atoms });
     this.#atoms += atoms;
     while (
       this.#entries.length > 1 &&
@@ -45,10 +47,14 @@ export class TransactionHistory {
       this.#atoms -= this.#entries.shift()!.atoms;
   }
 
-  /** Of the last transaction; all zeros before the first. */
+  clear(): void {
+    this.#entries = [];
+    this.#atoms = 0;
+  }
+
+  /** Of the last transaction; all zeros if it has none. */
   get lastId(): Uuid {
-    const last = this.#entries.at(-1);
-    return last ? (last.id ??= randomUuid(this.#random)) : ZERO_UUID;
+    return this.#entries.at(-1)?.id ?? ZERO_UUID;
   }
 
   /** What changed after that transaction; undefined if it is not known any more. */

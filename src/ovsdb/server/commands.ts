@@ -102,8 +102,9 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
   commands.register('ovsdb-server/perf-counters-show', '', 0, 0, () => '');
   commands.register('ovsdb-server/perf-counters-clear', '', 0, 0, () => '');
   commands.register('ovsdb-server/get-db-storage-status', 'DB', 1, 1, ([name]) => {
-    if (!server.databases.has(name!)) throw new UnixctlError('Failed to find the database.');
-    return 'status: ok';
+    const served = server.databases.get(name!);
+    if (!served) throw new UnixctlError('Failed to find the database.');
+    return `status: ${served.model.storageError ?? 'ok'}`;
   });
   commands.register('ovsdb-server/disable-monitor-cond', '', 0, 0, () => {
     server.monitorCond = false;
@@ -180,7 +181,7 @@ async function compact({ server }: ServerProgram, name: string | undefined): Pro
   const errors = await Promise.all(
     chosen.map((served) => {
       log.info(`compacting ${served.name} database by user request`);
-      return new Promise<OvsdbError | undefined>((done) => served.compact(done));
+      return new Promise<OvsdbError | undefined>((done) => served.model.compact(done));
     }),
   );
   const failed = errors.filter((error) => error instanceof OvsdbError);

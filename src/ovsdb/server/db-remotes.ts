@@ -178,7 +178,7 @@ export function writeRemoteStatus(
     } catch {
       continue;
     }
-    if (found.served.triggers.isPaused) continue;
+    if (!found.served.model.ownsRows || found.served.triggers.isPaused) continue;
     const txn = new Transaction(found.served.db);
     for (const row of [...referredRows(found)]) {
       const target = value(row, 'target', 'string');

@@ -17,9 +17,10 @@ import {
 import { resolveRemotes, writeRemoteStatus } from './db-remotes.ts';
 import type { OvsdbServerSettings } from './options.ts';
 import { defaultRemoteOptions, Remotes } from './remotes.ts';
-import { ServedDatabase, type ServedOptions } from './served.ts';
+import type { ServedDatabase } from './served.ts';
 import { OvsdbServer } from './server.ts';
 import { ServerDatabase } from './server-db.ts';
+import { type FileOptions, Standalone } from './standalone.ts';
 
 const log = vlog('ovsdb_server');
 
@@ -40,7 +41,7 @@ export class ServerProgram {
   readonly configuration: Configuration = { remotes: new Map(), databases: new Map() };
   readonly #remotes: Remotes;
   readonly #serverDb: ServerDatabase;
-  readonly options: ServedOptions;
+  readonly options: FileOptions;
   readonly #crashState: CrashState | undefined;
   #reported: string | undefined;
   #statusTimer: Timer | undefined;
@@ -179,7 +180,7 @@ export class ServerProgram {
     try {
       if (!isModel(config, model)) throw fail(`database is ${model} and not ${config.model}`);
       if (model === 'clustered') throw fail('clustered databases are not supported');
-      served = ServedDatabase.read(this.host, this.options, file, ovsdbLog);
+      served = new Standalone(this.host, this.options, file, ovsdbLog).served;
       const { name } = served;
       if (name.startsWith('_')) throw failure(`${name}: names beginning with "_" are reserved`);
       if (this.server.databases.has(name)) throw failure(`${name}: duplicate database name`);

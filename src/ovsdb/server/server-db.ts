@@ -2,11 +2,14 @@
 import type { Host } from '../../base/host.ts';
 import { randomUuid, type Uuid } from '../../base/uuid.ts';
 import { sortedJson } from '../../jsonrpc/json.ts';
-import type { Database } from '../database.ts';
+import type { Atom } from '../atom.ts';
+import { Database } from '../database.ts';
 import { type Datum, EMPTY, scalar } from '../datum.ts';
+import { OvsdbError } from '../ovsdb-error.ts';
 import { schemaFromJson, schemaToJson } from '../schema.ts';
 import { Transaction } from '../transact/transaction.ts';
 import { ServedDatabase } from './served.ts';
+import { type DatabaseStatus, type ServiceModel, STANDALONE_STATUS } from './service-model.ts';
 
 const OPTIONAL = (type: string): { key: string; min: number; max: number } => ({ key: type, min: 0, max: 1 });
 
@@ -31,32 +34,46 @@ const SCHEMA = {
   },
 } as const;
 
-/** The value of a column of the row for `served`. */
-function valueFor(served: ServedDatabase, column: string): Datum {
-  switch (column) {
-    case 'name':
-      return scalar(served.name);
-    case 'model':
-      return scalar('standalone');
-    case 'connected':
-    case 'leader':
-      return scalar(true);
-    case 'schema':
-      return scalar(sortedJson(schemaToJson(served.db.schema)));
-    default:
-      return EMPTY;
-  }
+/** The database's own model: only this server writes it, and only in memory. */
+const INTERNAL: ServiceModel = {
+  readOnly: true,
+  ownsRows: true,
+  status: STANDALONE_STATUS,
+  storageError: undefined,
+  commit: () => {
+    throw new Error('a client wrote to an internal database');
+  },
+  convert: (_converted, done) => done(new OvsdbError('not allowed', 'the database is internal')),
+  compact: (done) => done(undefined),
+  close: () => {},
+};
+
+/** The values of all columns of the row for `served`, by their names. */
+function rowFor({ name, db, isAvailable, model }: ServedDatabase): Record<string, Datum> {
+  const { status } = model;
+  const optional = (value: Atom | undefined): Datum => (value === undefined ? EMPTY : scalar(value));
+  return {
+    name: scalar(name),
+    model: scalar(status.model),
+    connected: scalar(status.connected),
+    leader: scalar(status.leader),
+    schema: isAvailable ? scalar(sortedJson(schemaToJson(db.schema))) : EMPTY,
+    cid: optional(status.cid),
+    sid: optional(status.sid),
+    index: optional(status.index),
+  };
 }
 
 export class ServerDatabase {
   readonly served: ServedDatabase;
   readonly #host: Host;
   /** The row of each database, and what it was made from. */
-  readonly #rows = new Map<ServedDatabase, { uuid: Uuid; db: Database }>();
+  readonly #rows = new Map<ServedDatabase, { uuid: Uuid; db: Database; status: DatabaseStatus }>();
 
   constructor(host: Host) {
     this.#host = host;
-    this.served = ServedDatabase.internal(host, schemaFromJson(SCHEMA));
+    const db = new Database(schemaFromJson(SCHEMA), host.random);
+    this.served = new ServedDatabase(host, '<internal>', db, INTERNAL);
   }
 
   /** Brings the rows up to date. */
@@ -72,12 +89,15 @@ export class ServerDatabase {
     }
     for (const served of present) {
       const known = this.#rows.get(served);
-      if (known?.db === served.db) continue;
+      const { status } = served.model;
+      // The schema's text, which is long, need not be made if nothing has changed.
+      if (known?.db === served.db && known.status === status) continue;
       const uuid = known?.uuid ?? randomUuid(this.#host.random);
-      const fields = table.schema.columns.map(({ name }) => valueFor(served, name));
+      const values = rowFor(served);
+      const fields = table.schema.columns.map(({ name }) => values[name]!);
       if (known) txn.modify(table.rows.get(uuid)!).fields.splice(0, fields.length, ...fields);
       else txn.insert(table, uuid, fields);
-      this.#rows.set(served, { uuid, db: served.db });
+      this.#rows.set(served, { uuid, db: served.db, status });
     }
     txn.prepare();
     txn.complete();

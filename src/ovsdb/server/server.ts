@@ -21,7 +21,7 @@ export class OvsdbServer {
   /** Whether "monitor_cond" and "monitor_cond_since" are answered. */
   monitorCond = true;
   #flushing = false;
-  /** Called when a transaction changed one of these tables, or a database came or went. */
+  /** Called when a transaction changed one of these tables, or a database came or went or is in another state. */
   watched: ReadonlySet<Table> = new Set();
   onWatched: () => void = () => {};
 
@@ -37,16 +37,23 @@ export class OvsdbServer {
   addDatabase(served: ServedDatabase): void {
     this.reconnect(false, `adding ${served.name} database`);
     this.#databases.set(served.name, served);
-    served.onChange = (txn) => {
-      if (!txn || served.tracker.isFollowed) this.#scheduleFlush();
-      if (!txn || txn.changes.some((change) => this.watched.has(change.table))) this.onWatched();
+    served.events = {
+      committed: ({ changes }) => {
+        if (served.tracker.isFollowed) this.#scheduleFlush();
+        if (changes.some((change) => this.watched.has(change.table))) this.onWatched();
+      },
+      replacing: () => {
+        for (const session of this.sessions) session.forgetDatabase(served, true);
+      },
+      replaced: () => this.onWatched(),
+      statusChanged: () => this.onWatched(),
     };
     this.onWatched();
   }
 
   /** @param comment says in the log why the clients that do not know of such changes are disconnected */
   removeDatabase(served: ServedDatabase, comment: string): void {
-    for (const session of this.sessions) session.forgetDatabase(served);
+    for (const session of this.sessions) session.forgetDatabase(served, false);
     this.reconnect(false, comment);
     this.#databases.delete(served.name);
     served.close();

@@ -235,11 +235,12 @@ export class Session implements LockHolder {
       this.send({ type: 'error', error: 'canceled', id: pending.id });
   }
 
-  /** Drops everything about a database that is going away or changing its schema. */
-  forgetDatabase(served: ServedDatabase): void {
+  /** Drops everything about a database that is going away or (`replaced`) changing its schema. */
+  forgetDatabase(served: ServedDatabase, replaced: boolean): void {
     for (const [key, monitor] of [...this.monitors])
       if (monitor.served === served) this.removeMonitor(key, true);
-    for (const [key, pending] of [...this.triggers]) if (pending.served === served) this.cancelTrigger(key);
+    for (const [key, pending] of [...this.triggers])
+      if (pending.served === served && (pending.trigger.isBegun || !replaced)) this.cancelTrigger(key);
   }
 
   reconnect(force: boolean, comment: string): void {

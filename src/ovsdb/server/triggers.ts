@@ -1,24 +1,26 @@
 /**
- * Transactions whose "wait" does not hold yet: they are tried again whenever the database has changed, and a last time
- * when their time is up. C counterpart: ovsdb/trigger.c.
+ * Transactions that are not over at once: those whose "wait" does not hold yet are tried again whenever the database has
+ * changed, and a last time when their time is up; others wait for what their service model makes of them.
+ * C counterpart: ovsdb/trigger.c.
  */
 import type { Loop, Timer } from '../../base/loop.ts';
 import type { Json } from '../../jsonrpc/json.ts';
-import { OvsdbError } from '../ovsdb-error.ts';
-import { compose, type ExecuteOptions, finishTransaction } from '../transact/execute.ts';
+import { compose, type ExecuteOptions } from '../transact/execute.ts';
 import type { ServedDatabase } from './served.ts';
-
-/** The results of a transaction, and whether the client wants to hear of them only when they are on the disk. */
-export type TriggerDone = (results: Json, durable: boolean) => void;
+import type { CommitOutcome, Outcome } from './service-model.ts';
 
 export class Trigger {
   readonly params: Json;
   readonly options: ExecuteOptions;
-  readonly done: TriggerDone;
+  readonly done: (outcome: Outcome) => void;
   readonly createdMs: number;
   timer: Timer | undefined;
+  /** Whether it has looked at the database. */
+  isBegun = false;
+  /** While it is being committed: gives that up. */
+  cancelCommit: (() => void) | undefined;
 
-  constructor(params: Json, options: ExecuteOptions, done: TriggerDone, createdMs: number) {
+  constructor(params: Json, options: ExecuteOptions, done: (outcome: Outcome) => void, createdMs: number) {
     this.params = params;
     this.options = options;
     this.done = done;
@@ -29,6 +31,7 @@ export class Trigger {
 export class Triggers {
   readonly #loop: Loop;
   readonly #served: ServedDatabase;
+  /** Those that are to be composed again. */
   readonly #waiting = new Set<Trigger>();
   #woken = false;
   #paused = false;
@@ -44,9 +47,9 @@ export class Triggers {
 
   /**
    * Carries out a transaction, at once if it can be done.
-   * @returns the trigger if it has to wait
+   * @returns the trigger if it can still be cancelled
    */
-  run(params: Json, options: ExecuteOptions, done: TriggerDone): Trigger | undefined {
+  run(params: Json, options: ExecuteOptions, done: (outcome: Outcome) => void): Trigger | undefined {
     const trigger = new Trigger(params, { ...options, mayWait: true }, done, this.#loop.now());
     if (this.#paused) {
       this.#waiting.add(trigger);
@@ -59,6 +62,7 @@ export class Triggers {
   cancel(trigger: Trigger): void {
     trigger.timer?.cancel();
     this.#waiting.delete(trigger);
+    trigger.cancelCommit?.();
   }
 
   /** Holds back all transactions, new ones too, until `resume`: the database is about to be replaced. */
@@ -89,23 +93,14 @@ export class Triggers {
     this.#try(trigger, Math.floor(this.#loop.now() - trigger.createdMs));
   }
 
-  /** @returns whether it is done */
+  /** @returns whether there is nothing to cancel any more */
   #try(trigger: Trigger, elapsedMs: number): boolean {
-    const composed = compose(this.#served.db, trigger.params, { ...trigger.options, elapsedMs });
+    const { db, model } = this.#served;
+    trigger.isBegun = true;
+    const composed = compose(db, trigger.params, { ...trigger.options, elapsedMs });
     switch (composed.kind) {
       case 'failed':
-        trigger.done(composed.results, false);
-        return true;
-      case 'ready':
-        try {
-          finishTransaction(composed.txn, composed.durable);
-        } catch (error) {
-          if (!(error instanceof OvsdbError)) throw error;
-          composed.results.push(error.toJson());
-          trigger.done(composed.results, false);
-          return true;
-        }
-        trigger.done(composed.results, composed.durable);
+        trigger.done({ kind: 'results', results: composed.results });
         return true;
       case 'waiting': {
         const { timeoutMs } = composed;
@@ -114,6 +109,22 @@ export class Triggers {
           trigger.timer = this.#loop.at(trigger.createdMs + timeoutMs, () => this.#again(trigger));
         return false;
       }
+      case 'ready':
+        if (!composed.writes) {
+          composed.txn.abort();
+          trigger.done({ kind: 'results', results: composed.results });
+          return true;
+        }
+        trigger.cancelCommit = model.commit(trigger.params, composed, (outcome) =>
+          this.#committed(trigger, outcome),
+        );
+        return !trigger.cancelCommit && !this.#waiting.has(trigger);
     }
+  }
+
+  #committed(trigger: Trigger, outcome: CommitOutcome): void {
+    trigger.cancelCommit = undefined;
+    if (outcome.kind === 'retry') this.#waiting.add(trigger);
+    else trigger.done(outcome);
   }
 }

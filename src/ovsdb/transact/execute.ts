@@ -52,14 +52,27 @@ export interface ExecuteOptions {
 /** What came of the operations. */
 export type Composed =
   /** They are done and their transaction can be prepared and completed. */
-  | { readonly kind: 'ready'; readonly results: Json[]; readonly txn: Transaction; readonly durable: boolean }
+  | {
+      readonly kind: 'ready';
+      readonly results: Json[];
+      readonly txn: Transaction;
+      readonly durable: boolean;
+      /** Some operation was one that writes, though perhaps it found nothing to change. */
+      readonly writes: boolean;
+    }
   /** One failed: that is the reply; nothing has changed. */
   | { readonly kind: 'failed'; readonly results: Json }
   /** A "wait" does not hold yet, and has so long from the client's request on. */
   | { readonly kind: 'waiting'; readonly timeoutMs: number };
 
+/** What one operation came to. */
+interface Ran {
+  readonly result: JsonObject;
+  readonly writes: boolean;
+}
+
 /** @throws OvsdbError */
-function runOperation(x: OperationContext, json: Json, i: number, n: number, readOnly: boolean): JsonObject {
+function runOperation(x: OperationContext, json: Json, i: number, n: number, readOnly: boolean): Ran {
   const members = new Members(json, `ovsdb operation ${i} of ${n}`);
   const name = members.required('op', 'id') as string | undefined;
   const operation = name === undefined ? undefined : OPERATIONS.get(name);
@@ -77,7 +90,8 @@ function runOperation(x: OperationContext, json: Json, i: number, n: number, rea
   // That the request is malformed counts more than any other error.
   members.finish();
   if (failure !== undefined) throw failure;
-  if (operation!.writes) {
+  const { writes } = operation!;
+  if (writes) {
     if (readOnly)
       throw new OvsdbError(
         'not allowed',
@@ -89,7 +103,7 @@ function runOperation(x: OperationContext, json: Json, i: number, n: number, rea
         `${name} operation not allowed on table in reserved database ${x.db.name}`,
       );
   }
-  return result;
+  return { result, writes };
 }
 
 /**
@@ -112,9 +126,12 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
   };
   const n = params.length - 1;
   const results: Json[] = [];
+  let anyWrites = false;
   for (let i = 1; i <= n; i++) {
     try {
-      results.push(runOperation(x, params[i] as Json, i, n, options.readOnly === true));
+      const { result, writes } = runOperation(x, params[i] as Json, i, n, options.readOnly === true);
+      results.push(result);
+      anyWrites ||= writes;
     } catch (error) {
       x.txn.abort();
       const failure = expected(error);
@@ -125,7 +142,7 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
       return { kind: 'failed', results };
     }
   }
-  return { kind: 'ready', results, txn: x.txn, durable: x.durable };
+  return { kind: 'ready', results, txn: x.txn, durable: x.durable, writes: anyWrites };
 }
 
 /**

@@ -29,6 +29,8 @@ export interface RowChange {
 
 export class Transaction {
   readonly db: Database;
+  /** Its name beyond this server, where it has one; to be given before it is complete. */
+  id: Uuid | undefined;
   /** In order of their first change. Checks append rows that they draw in while they walk over it. */
   changes: RowChange[] = [];
   readonly #tables = new Set<Table>();
@@ -140,7 +142,7 @@ export class Transaction {
     checkUniqueness(this);
   }
 
-  /** Makes a prepared transaction final, and tells the listeners if it changed anything. */
+  /** Makes a prepared transaction final, and tells the listeners if it changed anything or has a name. */
   complete(): void {
     if (this.changes.length > 0) {
       this.#dropUnchanged();
@@ -157,7 +159,7 @@ export class Transaction {
       this.db.atoms += growth;
     }
     this.#end();
-    if (this.changes.length === 0) return;
+    if (this.changes.length === 0 && this.id === undefined) return;
     for (const change of this.changes) if (change.table.log) logChange(change);
     for (const listener of this.db.listeners) listener(this);
   }

@@ -9,7 +9,7 @@ export const convert: Method = {
     const served = databaseOf(session, request);
     const { id, params } = request;
     const { server } = session;
-    if (session.readOnly || served.readOnly)
+    if (session.readOnly || served.model.readOnly)
       throw new OvsdbError('not allowed', `conversion is not allowed for read-only database ${served.name}`);
     if (params.length !== 2) throw syntaxError(params, 'array expected');
     const schema = schemaFromJson(params[1]!);
@@ -18,10 +18,7 @@ export const convert: Method = {
         'invalid parameters',
         `new schema name (${schema.name}) does not match database name (${served.name})`,
       );
-    const converted = convertDatabase(served.db, schema);
-    // Nothing may look at the old rows from here on, nor change them.
-    for (const other of server.sessions) other.forgetDatabase(served);
-    served.replace(converted, (error) => {
+    served.model.convert(convertDatabase(served.db, schema), (error) => {
       if (error) {
         session.send({ type: 'error', error: error.toJson(), id });
         return;

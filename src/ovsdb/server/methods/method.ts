@@ -1,6 +1,6 @@
 /** What the methods of the protocol share. */
 import type { Json } from '../../../jsonrpc/json.ts';
-import { type OvsdbError, syntaxError } from '../../ovsdb-error.ts';
+import { OvsdbError, syntaxError } from '../../ovsdb-error.ts';
 import type { ServedDatabase } from '../served.ts';
 import type { JsonRpcRequest, JsonText, Session } from '../session.ts';
 
@@ -22,6 +22,11 @@ export function databaseOf(session: Session, { method, params }: JsonRpcRequest)
   const served = session.server.databases.get(name);
   if (!served)
     throw syntaxError(params, `${method} request specifies unknown database ${name}`, 'unknown database');
+  if (!served.isAvailable)
+    throw new OvsdbError(
+      'database not available',
+      `${method} request specifies database ${name} which is not yet available because it has not completed joining its cluster`,
+    );
   return served;
 }
 

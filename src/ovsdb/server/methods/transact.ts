@@ -12,18 +12,13 @@ export const transact: Method = {
     const trigger = served.triggers.run(
       params,
       {
-        readOnly: session.readOnly || served.readOnly,
+        readOnly: session.readOnly || served.model.readOnly,
         ownsLock: (name) => session.server.locks.owns(session, name),
       },
-      (results, durable) => {
+      (outcome) => {
         if (session.triggers.size > 0) session.triggers.delete(sortedJson(id));
-        if (!durable) {
-          session.reply(id, results);
-          return;
-        }
-        served.whenDurable((error) =>
-          session.reply(id, error ? [...(results as readonly []), error.toJson()] : results),
-        );
+        if (outcome.kind === 'results') session.reply(id, outcome.results);
+        else session.send({ type: 'error', error: outcome.error, id });
       },
     );
     if (trigger) session.triggers.set(sortedJson(id), { id, served, trigger });
