@@ -6,7 +6,8 @@
  * cache leaves out. So the bundle of a tool is run once for a typical use and the code that this needed is kept
  * beside it: see loadTool.
  *
- * Writes dist/share/vswitch.ovsschema from the schema constant beside them.
+ * Writes dist/share/vswitch.ovsschema from the schema constant beside them, and the library of build-library.ts to
+ * dist/lib.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,6 +15,7 @@ import path from 'node:path';
 import { build } from 'esbuild';
 import { openVswitchSchema } from '../src/ovsdb/schemas/open-vswitch.ts';
 import { schemaJson } from '../src/ovsdb/schemas/schema-json.ts';
+import { buildLibrary } from './build-library.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -66,8 +68,9 @@ export async function buildAll(): Promise<void> {
   const mains = path.join(root, 'src/node/main');
   const dist = path.join(root, `dist.${process.pid}`);
   const programs = fs.readdirSync(mains).filter((f) => f.endsWith('.ts') && !f.endsWith('.test.ts'));
-  await Promise.all(
-    programs.map((file) =>
+  await Promise.all([
+    buildLibrary(path.join(dist, 'lib')),
+    ...programs.map((file) =>
       build({
         entryPoints: [path.join(mains, file)],
         outfile: path.join(dist, `${path.basename(file, '.ts')}.cjs`),
@@ -82,7 +85,7 @@ export async function buildAll(): Promise<void> {
         logOverride: { 'empty-import-meta': 'silent' },
       }),
     ),
-  );
+  ]);
   for (const [program, args] of Object.entries(TYPICAL_USES)) recordTool(dist, program, args);
   fs.mkdirSync(path.join(dist, 'share'));
   const schema = JSON.stringify(schemaJson(openVswitchSchema), null, 2);

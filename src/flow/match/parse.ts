@@ -51,8 +51,8 @@ const PROTOCOLS: Readonly<Record<string, readonly [ethertype: number, proto: num
 export const protocolByName = (name: string): readonly [ethertype: number, proto: number] | undefined =>
   Object.hasOwn(PROTOCOLS, name) ? PROTOCOLS[name] : undefined;
 
-/** Matches a field. @returns the protocols that can say so. @throws FlowTextError */
-function setMatch(match: Match, field: Field, value: bigint, mask: bigint): number {
+/** Matches a field under a mask. @returns OFPUTIL_P bits of the protocols that can say so. @throws FlowTextError */
+export function matchFieldMasked(match: Match, field: Field, value: bigint, mask: bigint): number {
   if (field.tunIndex >= 0) {
     const error = matchTunOption(match, field, value, mask);
     if (error !== undefined) throw new FlowTextError(error);
@@ -69,7 +69,7 @@ function setMatch(match: Match, field: Field, value: bigint, mask: bigint): numb
  */
 export function matchFieldText(match: Match, field: Field, text: string, ports?: NameMap): number {
   const { value, mask } = parseFieldText(field, text === '' ? '0/0' : text, ports);
-  const usable = setMatch(match, field, value, mask);
+  const usable = matchFieldMasked(match, field, value, mask);
   addEthernetPrereq(match, field);
   return usable;
 }
@@ -87,7 +87,7 @@ function matchSubfieldText(match: Match, key: string, text: string): number {
   }
   const bits = ((1n << BigInt(sf.bits)) - 1n) << BigInt(sf.offset);
   const value = (getField(match.flow, field) & ~bits) | (scanned.value << BigInt(sf.offset));
-  const usable = setMatch(match, field, value, getFieldMask(match.mask, field) | bits);
+  const usable = matchFieldMasked(match, field, value, getFieldMask(match.mask, field) | bits);
   addEthernetPrereq(match, field);
   return usable;
 }
