@@ -6,18 +6,21 @@
  * cache leaves out. So the bundle of a tool is run once for a typical use and the code that this needed is kept
  * beside it: see loadTool.
  *
- * Writes dist/share/vswitch.ovsschema from the schema constant beside them, and the library of build-library.ts to
+ * Writes the schema files of dist/share from the schema constants beside them, and the library of build-library.ts to
  * dist/lib.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { hardwareVtepSchema } from '../src/ovsdb/schemas/hardware-vtep.ts';
 import { openVswitchSchema } from '../src/ovsdb/schemas/open-vswitch.ts';
 import { schemaJson } from '../src/ovsdb/schemas/schema-json.ts';
 import { buildLibrary } from './build-library.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
+
+const SCHEMA_FILES = { 'vswitch.ovsschema': openVswitchSchema, 'vtep.ovsschema': hardwareVtepSchema };
 
 /** Uses of tools that need no server and call most of what other uses call. */
 const TYPICAL_USES: Readonly<Record<string, readonly string[]>> = {
@@ -88,8 +91,8 @@ export async function buildAll(): Promise<void> {
   ]);
   for (const [program, args] of Object.entries(TYPICAL_USES)) recordTool(dist, program, args);
   fs.mkdirSync(path.join(dist, 'share'));
-  const schema = JSON.stringify(schemaJson(openVswitchSchema), null, 2);
-  fs.writeFileSync(path.join(dist, 'share/vswitch.ovsschema'), `${schema}\n`);
+  for (const [file, schema] of Object.entries(SCHEMA_FILES))
+    fs.writeFileSync(path.join(dist, 'share', file), `${JSON.stringify(schemaJson(schema), null, 2)}\n`);
   // All or nothing: a build that fails leaves the last one in place.
   fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
   fs.renameSync(dist, path.join(root, 'dist'));

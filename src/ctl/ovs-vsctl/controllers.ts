@@ -1,7 +1,7 @@
 /** Controllers, fail modes and managers. */
 import { vlog } from '../../base/vlog.ts';
 import { fail } from '../db-ctl/context.ts';
-import { isTarget } from '../stream-options.ts';
+import { checkTargets, probeOption } from '../db-ctl/targets.ts';
 import type { OvsRow, VsctlCommand, VsctlContext } from './context.ts';
 import { prepareNetwork, sortedLines } from './network.ts';
 
@@ -18,17 +18,6 @@ function controllersOf(ctx: VsctlContext, bridge: OvsRow<'Bridge'>): readonly Ov
   ctx.txn.verify(bridge, 'controller');
   for (const controller of bridge.controller) ctx.txn.verify(controller, 'target');
   return bridge.controller;
-}
-
-function checkTargets(targets: readonly string[]): void {
-  for (const target of targets)
-    if (!isTarget(target)) log.warn(`target type "${target}" is possibly erroneous`);
-}
-
-/** The value of --inactivity-probe, as C's atoll() reads it. */
-function probeOption(ctx: VsctlContext): { inactivity_probe?: number } {
-  const text = ctx.options.get('--inactivity-probe');
-  return text === undefined ? {} : { inactivity_probe: Number.parseInt(text, 10) || 0 };
 }
 
 const getController: VsctlCommand = {
@@ -72,7 +61,7 @@ const setController: VsctlCommand = {
     const { row } = ctx.network.realBridge(ctx.argv[1]!);
     for (const controller of controllersOf(ctx, row)) ctx.txn.delete(controller);
     const targets = ctx.argv.slice(2);
-    checkTargets(targets);
+    checkTargets(log, targets);
     const controller = targets.map((target) => ctx.txn.insert('Controller', { target, ...probeOption(ctx) }));
     ctx.txn.set(row, { controller });
   },
@@ -166,7 +155,7 @@ const setManager: VsctlCommand = {
   run(ctx) {
     for (const manager of managersOf(ctx)) ctx.txn.delete(manager);
     const targets = ctx.argv.slice(1);
-    checkTargets(targets);
+    checkTargets(log, targets);
     ctx.txn.set(ctx.ovs, {
       manager_options: targets.map((target) => ctx.txn.insert('Manager', { target, ...probeOption(ctx) })),
     });

@@ -1,59 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UsageError } from '../../base/getopt.ts';
+import { dbCtlWorld } from '../../../test/support/db-ctl-world.ts';
 import { openVswitchSchema } from '../../ovsdb/schemas/open-vswitch.ts';
-import { schemaJson } from '../../ovsdb/schemas/schema-json.ts';
-import { inVirtualTime, startSimDatabase } from '../../sim/sim-database.ts';
-import { SimHost } from '../../sim/sim-host.ts';
-import { ToolError, type ToolIo } from '../tool.ts';
+import { inVirtualTime } from '../../sim/sim-database.ts';
 import { ovsVsctl } from './ovs-vsctl.ts';
 
-/** A database and a function that calls ovs-vsctl on it. */
+/** A database and functions that call ovs-vsctl on it. */
 async function world() {
-  const host = new SimHost();
-  await startSimDatabase(host, schemaJson(openVswitchSchema));
-  const call = async (...argv: string[]) => {
-    let out = '';
-    let err = '';
-    const io: ToolIo = {
-      host,
-      program: 'ovs-vsctl',
-      env: {},
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      outBytes: () => {},
-      readStdin: () => new Uint8Array(0),
-      isTty: false,
-      terminalColumns: undefined,
-      die: () => {
-        throw new Error('killed');
-      },
-    };
-    let status: number;
-    try {
-      status = await inVirtualTime(host, ovsVsctl(argv, io));
-    } catch (error) {
-      if (!(error instanceof ToolError || error instanceof UsageError)) throw error;
-      err += error.message;
-      status = 1;
-    }
-    return { out, err, status };
+  const { host, call, output, failure } = await dbCtlWorld('ovs-vsctl', ovsVsctl, openVswitchSchema);
+  return {
+    host,
+    call,
+    vsctl: (...argv: string[]) => output('--no-wait', ...argv),
+    failure: (...argv: string[]) => failure('--no-wait', ...argv),
   };
-  const vsctl = async (...argv: string[]): Promise<string> => {
-    const { out, err, status } = await call('--no-wait', ...argv);
-    assert.equal(status, 0, err);
-    return out;
-  };
-  const failure = async (...argv: string[]): Promise<string> => {
-    const { err, status } = await call('--no-wait', ...argv);
-    assert.equal(status, 1);
-    return err;
-  };
-  return { host, call, vsctl, failure };
 }
 
 test('init leaves an empty database with its one row, which can then be set', async () => {

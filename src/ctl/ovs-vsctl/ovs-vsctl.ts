@@ -2,19 +2,17 @@
  * ovs-vsctl: queries and changes the configuration database, and waits until the switch has taken the changes
  * up. See ovs-vsctl(8).
  */
-import { type OptionSpec, parseOptions } from '../../base/getopt.ts';
+import type { OptionSpec } from '../../base/getopt.ts';
 import { SystemError } from '../../base/host.ts';
-import { versionText } from '../../base/version.ts';
-import { setVlogFromSpec, setVlogLevel, vlog } from '../../base/vlog.ts';
+import { vlog } from '../../base/vlog.ts';
 import { openVswitchSchema } from '../../ovsdb/schemas/open-vswitch.ts';
-import { commandOptions, commandsText, parseCommands } from '../db-ctl/command.ts';
-import { CtlExit, escapeArguments } from '../db-ctl/context.ts';
-import { Session, type SessionHooks } from '../db-ctl/session.ts';
-import { applyLogOption, LOG_OPTIONS } from '../log-options.ts';
+import { commandsText } from '../db-ctl/command.ts';
+import { CTL_OPTIONS, runCtl } from '../db-ctl/program.ts';
+import type { SessionHooks } from '../db-ctl/session.ts';
+import { LOG_OPTIONS } from '../log-options.ts';
 import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../stream-options.ts';
-import { applyTableOption, TABLE_OPTIONS, tableStyle } from '../table.ts';
-import { armTimeout } from '../timeout.ts';
-import { type Tool, ToolError, type ToolIo } from '../tool.ts';
+import { TABLE_OPTIONS } from '../table.ts';
+import type { Tool, ToolIo } from '../tool.ts';
 import { COMMANDS } from './commands.ts';
 import { type Ovs, VsctlContext } from './context.ts';
 import { DB_SCHEMA } from './tables.ts';
@@ -24,112 +22,70 @@ const log = vlog('vsctl');
 /** The exit status when the switch could not set up what was added (sysexits' EX_DATAERR). */
 const EXIT_POSTDB_ERROR = 65;
 
-const GLOBAL_OPTIONS = {
-  db: { long: 'db', arg: 'required' },
-  noSyslog: { long: 'no-syslog' },
+const OPTIONS = {
+  db: CTL_OPTIONS.db,
+  noSyslog: CTL_OPTIONS.noSyslog,
   noWait: { long: 'no-wait' },
-  dryRun: { long: 'dry-run' },
-  oneline: { long: 'oneline' },
-  timeout: { long: 'timeout', short: 't', arg: 'required' },
+  dryRun: CTL_OPTIONS.dryRun,
+  oneline: CTL_OPTIONS.oneline,
+  timeout: CTL_OPTIONS.timeout,
   retry: { long: 'retry' },
-  help: { long: 'help', short: 'h' },
+  help: CTL_OPTIONS.help,
   commands: { long: 'commands' },
   options: { long: 'options' },
   leaderOnly: { long: 'leader-only' },
   noLeaderOnly: { long: 'no-leader-only' },
   shuffleRemotes: { long: 'shuffle-remotes' },
   noShuffleRemotes: { long: 'no-shuffle-remotes' },
-  version: { long: 'version', short: 'V' },
+  version: CTL_OPTIONS.version,
   ...LOG_OPTIONS,
   ...TABLE_OPTIONS,
   ...TLS_OPTIONS,
   ...BOOTSTRAP_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 
-export const ovsVsctl: Tool = async (argv, io) => {
-  setVlogLevel(undefined, 'console', 'warn');
-  setVlogFromSpec('reconnect:warn');
-  const settings = {
-    remote: `unix:${io.host.dirs.run}/db.sock`,
-    retry: false,
-    leaderOnly: true,
-    shuffleRemotes: true,
-    oneline: false,
-    dryRun: false,
-    style: tableStyle(),
-  };
+export const ovsVsctl: Tool = (argv, io) => {
   let wait = true;
-  const firstOptions = new Map<string, string | undefined>();
-  const { options, args } = parseOptions<string>(
-    argv,
-    { ...GLOBAL_OPTIONS, ...commandOptions(COMMANDS) },
-    { permute: false },
-  );
-  for (const { id, value } of options) {
-    if (id.startsWith('--')) {
-      if (firstOptions.has(id)) throw new ToolError(`'${id.slice(2)}' option specified multiple times`);
-      firstOptions.set(id, value);
-      continue;
-    }
-    switch (id as keyof typeof GLOBAL_OPTIONS) {
-      case 'db':
-        settings.remote = value!;
-        break;
-      case 'noSyslog':
-        setVlogLevel(log, 'syslog', 'warn');
-        break;
-      case 'noWait':
-        wait = false;
-        break;
-      case 'dryRun':
-        settings.dryRun = true;
-        break;
-      case 'oneline':
-        settings.oneline = true;
-        break;
-      case 'timeout':
-        armTimeout(io, value!);
-        break;
-      case 'retry':
-        settings.retry = true;
-        break;
-      case 'help': {
-        const { usage } = await import('./usage.ts');
-        io.out(usage(io, `unix:${io.host.dirs.run}/db.sock`, openVswitchSchema, DB_SCHEMA));
-        return 0;
+  return runCtl(argv, io, {
+    log,
+    schema: openVswitchSchema,
+    commands: COMMANDS,
+    options: OPTIONS,
+
+    applyOption(id, settings) {
+      switch (id as keyof typeof OPTIONS) {
+        case 'noWait':
+          wait = false;
+          return undefined;
+        case 'retry':
+          settings.retry = true;
+          return undefined;
+        case 'commands':
+          io.out(commandsText(COMMANDS));
+          return 0;
+        case 'options':
+          io.out(Object.values<OptionSpec>(OPTIONS).map(optionText).join(''));
+          return 0;
+        case 'leaderOnly':
+        case 'noLeaderOnly':
+          settings.leaderOnly = id === 'leaderOnly';
+          return undefined;
+        case 'shuffleRemotes':
+        case 'noShuffleRemotes':
+          settings.shuffleRemotes = id === 'shuffleRemotes';
+          return undefined;
+        default:
+          return undefined;
       }
-      case 'commands':
-        io.out(commandsText(COMMANDS));
-        return 0;
-      case 'options':
-        io.out(Object.values<OptionSpec>(GLOBAL_OPTIONS).map(optionText).join(''));
-        return 0;
-      case 'leaderOnly':
-      case 'noLeaderOnly':
-        settings.leaderOnly = id === 'leaderOnly';
-        break;
-      case 'shuffleRemotes':
-      case 'noShuffleRemotes':
-        settings.shuffleRemotes = id === 'shuffleRemotes';
-        break;
-      case 'version':
-        io.out(`${versionText(io.program)}DB Schema ${openVswitchSchema.version}\n`);
-        return 0;
-      default:
-        if (!applyLogOption(io, id, value)) applyTableOption(settings.style, id, value);
-    }
-  }
-  const commands = parseCommands(COMMANDS, args, firstOptions);
-  const text = escapeArguments([io.program, ...argv]);
-  const mightWrite = commands.some(({ syntax }) => syntax.mode === 'rw');
-  if (mightWrite) log.info(`Called as ${text}`);
-  else log.dbg(`Called as ${text}`);
-  try {
-    return await new Session(io, openVswitchSchema, commands, settings, hooks(io, text, wait)).run();
-  } catch (error) {
-    if (error instanceof CtlExit) return error.status;
-    throw error;
-  }
+    },
+
+    async usage(remote) {
+      const { usage } = await import('./usage.ts');
+      return usage(io, remote, openVswitchSchema, DB_SCHEMA);
+    },
+
+    hooks: (text) => hooks(io, text, wait),
+  });
 };
 
 function optionText({ long, short, arg = 'none' }: OptionSpec): string {

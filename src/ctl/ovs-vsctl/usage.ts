@@ -1,8 +1,7 @@
 /** What ovs-vsctl --help prints. */
-import { compareStrings } from '../../ovsdb/atom.ts';
 import type { SchemaSpec } from '../../ovsdb/schemas/spec.ts';
-import { DB_COMMANDS_USAGE } from '../db-ctl/commands.ts';
 import type { DbCtlSchema } from '../db-ctl/context.ts';
+import { DB_COMMANDS_USAGE, tablesUsage } from '../db-ctl/usage.ts';
 import { logUsage } from '../log-options.ts';
 import { streamUsage } from '../stream-options.ts';
 import { TABLE_USAGE } from '../table.ts';
@@ -87,21 +86,6 @@ Options:
   --dry-run                   do not commit changes to database
   --oneline                   print exactly one line of output per command
 `;
-
-/** How rows may be referred to, a table each. */
-function tablesUsage(schema: SchemaSpec, { rowIds }: DbCtlSchema): string {
-  const names = Object.keys(schema.tables).sort(compareStrings);
-  const lines = names.map((table) => {
-    const ways = ['by UUID'];
-    if (schema.tables[table]!.maxRows === 1) ways.push('as "."');
-    for (const { name, via } of rowIds[table] ?? []) {
-      if (via === undefined) ways.push(`by "${name[1]}"`);
-      else ways.push(`via "${via}" of ${name[0]} with matching "${name[1]}"`);
-    }
-    return `  ${table}:${ways.map((way) => `\n    ${way}`).join('')}\n`;
-  });
-  return `Database commands may reference a row in each table in the following ways:\n${lines.join('')}`;
-}
 
 export const usage = (io: ToolIo, db: string, schema: SchemaSpec, tables: DbCtlSchema): string =>
   commandsUsage(io.program) +

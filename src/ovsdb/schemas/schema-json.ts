@@ -10,7 +10,7 @@ const mapValues = <T>(object: Readonly<Record<string, T>>, f: (value: T) => Json
 
 function baseJson(base: BaseSpec): Json {
   const { enum: values, ...rest } = base;
-  if (values) return { ...rest, enum: ['set', [...values].sort()] };
+  if (values) return { ...rest, enum: values.length === 1 ? values[0]! : ['set', [...values].sort()] };
   return Object.keys(rest).length === 1 ? base.type : { ...rest };
 }
 

@@ -1,4 +1,5 @@
 import type { Uuid } from '../../../base/uuid.ts';
+import { atomToText } from '../../../ovsdb/atom.ts';
 import { datumToText, isDefaultDatum } from '../../../ovsdb/datum.ts';
 import type { IdlRow } from '../../../ovsdb/idl/row.ts';
 import type { CommandSyntax } from '../command.ts';
@@ -61,12 +62,21 @@ function rowText(
   for (const name of shown.columns) {
     const column = table.byName.get(name)!;
     const datum = row._read(column);
-    const refTable = column.type.key.refTable;
+    const { key, value } = column.type;
+    const refTable = key.refTable;
+    const valueShown = ctx.db.show.find((s) => s.table === value?.refTable);
     if (refTable !== undefined && ctx.db.show.some((s) => s.table === refTable)) {
       for (const uuid of datum.keys) {
         const target = ctx.idl.find(refTable, uuid as Uuid);
         if (target) text += rowText(ctx, target, level + 1, within, filters);
       }
+    } else if (valueShown?.nameColumn !== undefined) {
+      text += `${indent}    ${name}:\n`;
+      datum.keys.forEach((atom, i) => {
+        const target = ctx.idl.find(valueShown.table, datum.values[i] as Uuid);
+        const title = target ? nameText(target, valueShown.nameColumn!) : '"<null>"';
+        text += `${indent}        ${atomToText(key.type, atom)}=${title}\n`;
+      });
     } else if (!isDefaultDatum(datum, column.type)) {
       text += `${indent}    ${name}: ${datumToText(datum, column.type)}\n`;
     }
@@ -78,6 +88,10 @@ function rowText(
 
 function rowTitle(row: IdlRow, shown: ShowTable | undefined): string {
   if (shown?.nameColumn === undefined) return row._uuid;
-  const column = row._table.byName.get(shown.nameColumn)!;
-  return `${row._table.name} ${datumToText(row._read(column), column.type)}`;
+  return `${row._table.name} ${nameText(row, shown.nameColumn)}`;
+}
+
+function nameText(row: IdlRow, nameColumn: string): string {
+  const column = row._table.byName.get(nameColumn)!;
+  return datumToText(row._read(column), column.type);
 }
