@@ -1,4 +1,4 @@
-/** Flow tables over OpenFlow: filling and dumping one of 100 000 flows with each side's own ovs-ofctl. */
+/** Flows as text and over OpenFlow: parsing, filling in and dumping 100 000 of them with each side's own ovs-ofctl. */
 import fs from 'node:fs';
 import { Daemons } from '../test/support/daemons.ts';
 import { type BenchOptions, paired, type Row } from './row.ts';
@@ -56,6 +56,7 @@ export async function run({ runs, quick }: BenchOptions): Promise<Row[]> {
         }) as [() => Promise<number>, () => Promise<number>]),
       );
     return [
+      await pair(`parse-flows of ${n}`, undefined, (d) => ['parse-flows', flowsFile(d.dir, n)]),
       await pair(`add-flows of ${n}`, ['del-flows', 'br0'], (d) => ['add-flows', 'br0', flowsFile(d.dir, n)]),
       await pair(`dump-flows of ${n}`, undefined, () => ['dump-flows', 'br0']),
       await pair(`add-flows of ${n} over the same`, undefined, (d) => [

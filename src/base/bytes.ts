@@ -17,9 +17,12 @@ export class TruncatedError extends Error {
 
 const EMPTY = new Uint8Array(0);
 
+/**
+ * Numbers are put together from their bytes: decoders make a reader for each part of a message, and a DataView for
+ * each would take longer than all that is read through it.
+ */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
   /** Next byte to read, as an index into `bytes`. */
   pos: number;
   /** One past the last byte that may be read. */
@@ -28,7 +31,6 @@ export class ByteReader {
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     if (start < 0 || end > bytes.length || start > end) throw new RangeError('window outside of the bytes');
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.pos = start;
     this.end = end;
   }
@@ -44,17 +46,28 @@ export class ByteReader {
     return at;
   }
 
+  #u16At(at: number): number {
+    return (this.bytes[at]! << 8) | this.bytes[at + 1]!;
+  }
+  #u32At(at: number): number {
+    const b = this.bytes;
+    return ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
+  }
+
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.bytes[this.#take(1)]!;
   }
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    return this.#u16At(this.#take(2));
   }
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return this.#u32At(this.#take(4));
   }
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8));
+    const at = this.#take(8);
+    const high = this.#u32At(at);
+    const low = BigInt(this.#u32At(at + 4));
+    return high === 0 ? low : (BigInt(high) << 32n) | low;
   }
   skip(n: number): void {
     this.#take(n);
@@ -71,15 +84,15 @@ export class ByteReader {
   }
   peekU8(offset = 0): number {
     if (this.pos + offset + 1 > this.end) throw new TruncatedError();
-    return this.#view.getUint8(this.pos + offset);
+    return this.bytes[this.pos + offset]!;
   }
   peekU16(offset = 0): number {
     if (this.pos + offset + 2 > this.end) throw new TruncatedError();
-    return this.#view.getUint16(this.pos + offset);
+    return this.#u16At(this.pos + offset);
   }
   peekU32(offset = 0): number {
     if (this.pos + offset + 4 > this.end) throw new TruncatedError();
-    return this.#view.getUint32(this.pos + offset);
+    return this.#u32At(this.pos + offset);
   }
 }
 

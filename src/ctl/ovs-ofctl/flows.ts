@@ -9,19 +9,13 @@ import { flowStatsText } from '../../openflow/messages/flow-stats.ts';
 import { formatBytes } from '../../openflow/messages/format.ts';
 import type { FlowModCommand, FlowStats, FlowStatsRequest } from '../../openflow/messages/message.ts';
 import { parseBundleFile } from '../../openflow/parse/bundle.ts';
-import type { Parsed } from '../../openflow/parse/common.ts';
-import {
-  type FlowTextCommand,
-  parseFlowMod,
-  parseFlowModFile,
-  parseFlowStatsRequest,
-} from '../../openflow/parse/flow-mod.ts';
+import { type FlowTextCommand, parseFlowStatsRequest } from '../../openflow/parse/flow-mod.ts';
 import { P, type Protocol, versionsToProtocols } from '../../openflow/version.ts';
 import { ToolError } from '../tool.ts';
 import { type OfctlCommand, reads, writes } from './command.ts';
 import { type Connection, ConnectionError } from './connection.ts';
+import { FlowModMessages } from './flow-mod-messages.ts';
 import type { Ofctl } from './ofctl.ts';
-import { type PackedFlowMod, packFlowMod } from './packed-flow-mod.ts';
 import { allowBundles, type SortCriterion } from './settings.ts';
 
 const log = vlog('vconn');
@@ -132,26 +126,22 @@ const bareHex = (bytes: Uint8Array): string =>
     .join('')
     .replace(/^0+/, '')}\n`;
 
-async function sendFlowMods(
-  ofctl: Ofctl,
-  bridge: string,
-  { value: flowMods, protocols }: Parsed<readonly PackedFlowMod[]>,
-): Promise<void> {
+async function sendFlowMods(ofctl: Ofctl, bridge: string, flowMods: FlowModMessages): Promise<void> {
   const { bundle, verbosity } = ofctl.settings;
+  const { protocols } = flowMods;
   const { connection, protocol } = await ofctl.connectFor(bridge, bundle ? protocols & P.OF13_UP : protocols);
-  const encode = (flowMod: PackedFlowMod): Uint8Array[] => connection.encode(flowMod.unpack(), { protocol });
+  const messages = flowMods.encoded(protocol, ofctl.xids);
   if (bundle) {
-    await ofctl.bundle(connection, flowMods.flatMap(encode));
+    await ofctl.bundle(connection, [...messages]);
   } else {
     let dump = '';
     await ofctl.confirmAll(
       connection,
       (function* () {
-        for (const flowMod of flowMods) {
-          const parts = encode(flowMod);
+        for (const bytes of messages) {
           if (verbosity >= DUMP_VERBOSITY)
-            dump += parts.map(verbosity === DUMP_VERBOSITY ? (b) => hexDump(b) : bareHex).join('');
-          yield parts;
+            dump += verbosity === DUMP_VERBOSITY ? hexDump(bytes) : bareHex(bytes);
+          yield [bytes];
         }
       })(),
     );
@@ -169,14 +159,19 @@ async function flowModFile(
   const text = ofctl.readText(file);
   // Lines of additions may say otherwise.
   const each: FlowTextCommand = command === 'add' ? 'any' : command;
-  const parsed = await ofctl.parse(bridge, (o) => parseFlowModFile(file, text, each, o, packFlowMod));
-  await sendFlowMods(ofctl, bridge, parsed);
+  const flowMods = await ofctl.parse(bridge, (o) =>
+    FlowModMessages.parseFile(file, text, each, o, (usable) => ofctl.likelyProtocol(usable)),
+  );
+  await sendFlowMods(ofctl, bridge, flowMods);
 }
 
 async function flowMod(ofctl: Ofctl, bridge: string, text: string, command: FlowModCommand): Promise<void> {
   if (text === '-') return await flowModFile(ofctl, bridge, text, command);
-  const { value, protocols } = await ofctl.parse(bridge, (o) => parseFlowMod(text, command, o));
-  await sendFlowMods(ofctl, bridge, { value: [packFlowMod(value)], protocols });
+  await sendFlowMods(
+    ofctl,
+    bridge,
+    await ofctl.parse(bridge, (o) => FlowModMessages.parse(text, command, o)),
+  );
 }
 
 const bundle = writes('bundle', 'switch file', [2, 2], async (ofctl, [bridge, file]) => {

@@ -443,6 +443,13 @@ export class Ofctl {
     return both & -both;
   }
 
+  /** The format that {@link connectFor} will most probably settle on; 0 when there is none. */
+  likelyProtocol(usable: Protocols): Protocol {
+    const allowed = usable & this.settings.protocols;
+    // Of versions the highest is taken that both sides have, of the formats of OpenFlow 1.0 the simplest.
+    return allowed & P.OF11_UP ? 1 << (31 - Math.clz32(allowed)) : allowed & -allowed;
+  }
+
   /** A file's text; '-' is standard input. @throws ToolError that says what failed in the words of the caller */
   readText(file: string, failed = 'open failed'): string {
     return new TextDecoder().decode(this.readBytes(file, failed));

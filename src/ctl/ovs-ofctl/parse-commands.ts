@@ -28,11 +28,12 @@ import { decodeInstructions, encodeInstructions } from '../../openflow/instructi
 import { asOfpError } from '../../openflow/messages/decode.ts';
 import { encodeMessage } from '../../openflow/messages/encode.ts';
 import { significantLines } from '../../openflow/parse/common.ts';
-import { parseFlow, parseFlowMod, parseFlowModFile } from '../../openflow/parse/flow-mod.ts';
+import { parseFlow } from '../../openflow/parse/flow-mod.ts';
 import { parseGroupMod } from '../../openflow/parse/group-mod.ts';
 import {
   OFP11,
   OFP12,
+  type Protocol,
   type Protocols,
   parseVersion,
   protocolName,
@@ -43,30 +44,47 @@ import {
 } from '../../openflow/version.ts';
 import { ToolError } from '../tool.ts';
 import { type OfctlCommand, writes } from './command.ts';
+import { FlowModMessages } from './flow-mod-messages.ts';
 import { differences, hexBytes, hexLines, inputLines } from './input.ts';
 import type { Ofctl } from './ofctl.ts';
-import { type PackedFlowMod, packFlowMod } from './packed-flow-mod.ts';
 
-function printFlowMods(ofctl: Ofctl, flowMods: readonly PackedFlowMod[], usable: Protocols): void {
-  ofctl.print(`usable protocols: ${protocolsToString(usable)}`);
-  const protocol = ofctl.chooseProtocol(usable);
+const lowest = (protocols: Protocols): Protocol => protocols & -protocols;
+
+/** Characters that go out at once. */
+const OUTPUT_PIECE = 64 * 1024;
+
+function printFlowMods(ofctl: Ofctl, flowMods: FlowModMessages): void {
+  const { protocols } = flowMods;
+  ofctl.print(`usable protocols: ${protocolsToString(protocols)}`);
+  const protocol = ofctl.chooseProtocol(protocols);
   ofctl.print(`chosen protocol: ${protocolName(protocol)}`);
-  const version = protocolVersion(protocol);
-  for (const flowMod of flowMods) {
-    const [bytes] = encodeMessage({ ...flowMod.unpack(), version, xid: ofctl.xids.next() }, { protocol });
-    ofctl.io.out(ofctl.format(bytes!, 0));
+  let text = '';
+  for (const message of flowMods.encoded(protocol, ofctl.xids)) {
+    text += ofctl.format(message, 0);
+    if (text.length < OUTPUT_PIECE) continue;
+    ofctl.io.out(text);
+    text = '';
   }
+  ofctl.io.out(text);
 }
 
 const parseFlowCommand = writes('parse-flow', undefined, [1, 1], async (ofctl, [text]) => {
-  const { value, protocols } = ofctl.parseAlone(() => parseFlowMod(text!, 'add'));
-  printFlowMods(ofctl, [packFlowMod(value)], protocols);
+  printFlowMods(
+    ofctl,
+    ofctl.parseAlone(() => FlowModMessages.parse(text!, 'add', {})),
+  );
 });
 
 const parseFlowsCommand = writes('parse-flows', undefined, [1, 1], async (ofctl, [file]) => {
   const text = ofctl.readText(file!);
-  const { value, protocols } = ofctl.parseAlone(() => parseFlowModFile(file!, text, 'add', {}, packFlowMod));
-  printFlowMods(ofctl, value, protocols);
+  printFlowMods(
+    ofctl,
+    ofctl.parseAlone(() =>
+      FlowModMessages.parseFile(file!, text, 'add', {}, (usable) =>
+        lowest(usable & ofctl.settings.protocols),
+      ),
+    ),
+  );
 });
 
 const parseGroupCommand = writes('parse-group', undefined, [1, 1], async (ofctl, [text]) => {

@@ -28,6 +28,8 @@ export interface CheckedActions {
 
 /** Words of the match that checks of actions change while they run. */
 const CHANGED = [F.PACKET_TYPE, F.DL_TYPE, F.NW_PROTO, F.VLAN_TPID0, F.VLAN_TCI0, F.VLAN_TPID1, F.VLAN_TCI1];
+/** What they were, for each list that is being checked: one stack for all, since every flow has a list. */
+const saved: number[] = [];
 
 class Checking implements ActionChecking {
   readonly match: Match;
@@ -45,7 +47,7 @@ class Checking implements ActionChecking {
 
   list(acts: readonly OfpAct[]): readonly OfpAct[] {
     const { flow } = this.match;
-    const saved = CHANGED.map((word) => flow[word]!);
+    for (let i = 0; i < CHANGED.length; i++) saved.push(flow[CHANGED[i]!]!);
     let result: OfpAct[] | undefined;
     try {
       for (let i = 0; i < acts.length; i++) {
@@ -54,7 +56,7 @@ class Checking implements ActionChecking {
         if (replacement) (result ??= acts.slice())[i] = replacement;
       }
     } finally {
-      for (let i = 0; i < saved.length; i++) flow[CHANGED[i]!] = saved[i]!;
+      for (let i = CHANGED.length - 1; i >= 0; i--) flow[CHANGED[i]!] = saved.pop()!;
     }
     return result ?? acts;
   }

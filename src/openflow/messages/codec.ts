@@ -95,6 +95,11 @@ export interface Codec<K extends OfpKind> {
   encode(w: ByteWriter, m: Message<K>, c: EncodeContext): void;
   /** Text after "NAME (xid=...):". Absent: nothing. */
   format?(m: Body<K>, f: FormatContext): string;
+  /**
+   * For long lists: decodes and prints item by item what `decode` and `format` would of all at once. So one flow's
+   * match is used over and over, and stays in the processor's cache. `add` takes the text of each; throws as `decode`.
+   */
+  print?(r: ByteReader, c: DecodeContext, f: FormatContext, add: (text: string) => void): void;
   /** Which form to write where a version has several. Absent: the first of the table. */
   choose?(m: Message<K>, forms: readonly Raw[], options: EncodeOptions): RawName | undefined;
 }

@@ -8,7 +8,7 @@ import { DecodeContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
 import type { MessageHeader, OfpBody, OfpMessage } from './message.ts';
 import type { DecodeOptions } from './options.ts';
-import { checkLength, headerLength, identify, multipartFlags } from './raw.ts';
+import { checkLength, headerLength, identify, multipartFlags, type Raw } from './raw.ts';
 
 /** Bit of the multipart flags: more parts follow. */
 export const OFPSF_MORE = 1;
@@ -36,6 +36,13 @@ export interface Decoded {
   readonly error: OfpError | undefined;
 }
 
+/** A reader of the body of a message whose length has been checked. */
+export function bodyReader(bytes: Uint8Array, raw: Raw): ByteReader {
+  return new ByteReader(bytes, headerLength(raw, bytes[0]!));
+}
+
+export const xidOf = (b: Uint8Array): number => ((b[4]! << 24) | (b[5]! << 16) | (b[6]! << 8) | b[7]!) >>> 0;
+
 /** Decodes one whole message; bad input is a result, not an exception. */
 export function tryDecodeMessage(bytes: Uint8Array, options: DecodeOptions = {}): Decoded {
   let context: DecodeContext | undefined;
@@ -45,13 +52,9 @@ export function tryDecodeMessage(bytes: Uint8Array, options: DecodeOptions = {})
   try {
     const raw = identify(bytes);
     checkLength(raw, version, bytes.length);
-    const header = headerLength(raw, version);
-    const r = new ByteReader(bytes);
-    r.skip(4);
-    xid = r.u32();
-    r.skip(header - 8);
+    xid = xidOf(bytes);
     context = new DecodeContext(version, xid, raw.id, options);
-    const message = withHeader(codecOf(raw.kind).decode(r, context), version, xid);
+    const message = withHeader(codecOf(raw.kind).decode(bodyReader(bytes, raw), context), version, xid);
     if (raw.multipart && multipartFlags(bytes) & OFPSF_MORE) {
       return { message: { ...message, more: true }, error: undefined };
     }

@@ -364,6 +364,12 @@ export const flowStatsReply: Codec<'flow_stats_reply'> = {
     c.items(m.flows, (flow) => encodeFlow(w, flow, c));
   },
   format: (m, f) => m.flows.map((flow) => `\n ${flowStatsText(flow, f, true)}`).join(''),
+  print(r, c, f, add) {
+    while (r.left > 0) {
+      c.options.matches?.reset();
+      add(`\n ${flowStatsText(decodeFlow(r, c), f, true)}`);
+    }
+  },
 };
 
 export const aggregateStatsReply: Codec<'aggregate_stats_reply'> = {

@@ -5,12 +5,12 @@ import { NO_COLORS } from '../../base/colors.ts';
 import { hexDump } from '../../base/hex-dump.ts';
 import { MatchPool } from '../../flow/match/pool.ts';
 import { OfpError, type OfpErrorName } from '../errors.ts';
-import type { FormatContext } from './codec.ts';
+import { DecodeContext, type FormatContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
-import { asOfpError, OFPSF_MORE, tryDecodeMessage } from './decode.ts';
+import { asOfpError, bodyReader, OFPSF_MORE, tryDecodeMessage, xidOf } from './decode.ts';
 import { chooseRaw, encodeMessage } from './encode.ts';
 import type { OfpMessage } from './message.ts';
-import type { FormatOptions } from './options.ts';
+import type { DecodeOptions, FormatOptions } from './options.ts';
 import { checkLength, identify, isMultipart, isMultipartRequest, multipartFlags, type Raw } from './raw.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -23,8 +23,6 @@ function headerText(raw: Raw, version: number, xid: number): string {
   else if (version !== 1) s += ` (OF 0x${version.toString(16).padStart(2, '0')})`;
   return `${s} (xid=0x${xid.toString(16)}):`;
 }
-
-const xidOf = (b: Uint8Array): number => ((b[4]! << 24) | (b[5]! << 16) | (b[6]! << 8) | b[7]!) >>> 0;
 
 /** Flags of a multipart message: ' flags=[more]'; nothing for none. */
 function multipartText(bytes: Uint8Array): string {
@@ -70,6 +68,31 @@ function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
   }
 }
 
+/** What follows the name of a message: of a list that ends in an error the items before it. */
+function bodyText(
+  bytes: Uint8Array,
+  raw: Raw,
+  f: FormatContext,
+  options: DecodeOptions,
+): { text: string; error: OfpError | undefined } {
+  const codec = codecOf(raw.kind);
+  let text = '';
+  if (!codec.print) {
+    const { message, error } = tryDecodeMessage(bytes, options);
+    if (message) text = codec.format?.(message, f) ?? '';
+    return { text, error };
+  }
+  try {
+    const c = new DecodeContext(f.version, xidOf(bytes), raw.id, options);
+    codec.print(bodyReader(bytes, raw), c, f, (item) => {
+      text += item;
+    });
+    return { text, error: undefined };
+  } catch (thrown) {
+    return { text, error: asOfpError(thrown) };
+  }
+}
+
 function formatWith(pool: MatchPool, bytes: Uint8Array, options: FormatOptions): string {
   const version = bytes[0]!;
   const dump = endsWithDump(options);
@@ -81,13 +104,12 @@ function formatWith(pool: MatchPool, bytes: Uint8Array, options: FormatOptions):
     return endLine(errorLine(asOfpError(thrown).code) + hexDump(bytes));
   }
   const header = headerText(raw, version, xidOf(bytes));
-  const { message, error } = tryDecodeMessage(bytes, {
+  const { text: decoded, error } = bodyText(bytes, raw, contextFor(bytes, version, raw, options), {
     loose: isLoose(raw),
     flowModTableId: true,
     matches: pool,
   });
-  let body = multipartText(bytes);
-  if (message) body += codecOf(raw.kind).format?.(message, contextFor(bytes, version, raw, options)) ?? '';
+  let body = multipartText(bytes) + decoded;
   // Only these replies say so themselves.
   if (error && raw.kind === 'group_stats_reply') body += ' ***parse error***';
   if (!error) return endLine(chomp(header + body) + (dump ? `\n${hexDump(bytes)}` : ''));

@@ -265,25 +265,25 @@ export function parseFlowMod(
 
 /**
  * Reads a file of flows; each narrows the usable protocols.
- * @param keep makes of a flow what is wanted of it. The flow's match is only valid during the call: files have
- *   hundreds of thousands of flows, and a match is large.
- * @throws ParseError
+ * @param take gets each flow and the protocols that can say all so far. The flow's match is only valid during the call:
+ *   files have hundreds of thousands of flows, and a match is large.
+ * @returns the protocols that can say all of them @throws ParseError
  */
-export function parseFlowModFile<T>(
+export function parseFlowModFile(
   name: string,
   file: string,
   command: FlowTextCommand,
   options: ParseOptions,
-  keep: (flowMod: FlowMod) => T,
-): Parsed<T[]> {
+  take: (flowMod: FlowMod, usable: Protocols) => void,
+): Protocols {
   let protocols: Protocols = P.ANY;
   const match = catchAllMatch();
-  const value = parseLines(name, file, (text) => {
+  parseLines(name, file, (text) => {
     const parsed = parseFlowMod(text, command, options, clearMatch(match));
     protocols &= parsed.protocols;
-    return keep(parsed.value);
+    take(parsed.value, protocols);
   });
-  return { value, protocols };
+  return protocols;
 }
 
 /** Reads which flows to list. @throws ParseError */
