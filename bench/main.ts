@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- GROUP...] [--json FILE] [--runs N] [--quick]`: measures this implementation and Debian's
+ * `npm run bench [-- GROUP...] [--json FILE] [--runs N] [--quick] [--only REGEXP]`: measures this implementation and Debian's
  * C daemons side by side and prints the ratios. Needs root and the Debian packages openvswitch-switch, iperf3.
  */
 import fs from 'node:fs';
@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     runs: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
   },
 });
 const chosen = positionals.length > 0 ? positionals : [...GROUPS];
@@ -32,14 +33,15 @@ const number = (n: number | undefined): string =>
 await buildAll();
 const rows: Row[] = [];
 console.log(
-  `${'group'.padEnd(11)} ${'name'.padEnd(44)} ${'unit'.padEnd(10)} ${'ours'.padStart(10)} ${'C'.padStart(10)} ${'ratio'.padStart(7)}`,
+  `${'group'.padEnd(11)} ${'name'.padEnd(56)} ${'unit'.padEnd(10)} ${'ours'.padStart(10)} ${'C'.padStart(10)} ${'ratio'.padStart(7)}`,
 );
 for (const name of chosen) {
   const { run } = (await import(path.join(import.meta.dirname, `${name}.ts`))) as { run: Group };
-  for (const row of await run({ runs: Number(values.runs), quick: values.quick })) {
+  const options = { runs: Number(values.runs), quick: values.quick, only: new RegExp(values.only) };
+  for await (const row of await run(options)) {
     rows.push(row);
     console.log(
-      `${row.group.padEnd(11)} ${row.name.padEnd(44)} ${row.unit.padEnd(10)} ${number(row.ours).padStart(10)} ${number(row.theirs).padStart(10)} ${number(row.ratio).padStart(7)}`,
+      `${row.group.padEnd(11)} ${row.name.padEnd(56)} ${row.unit.padEnd(10)} ${number(row.ours).padStart(10)} ${number(row.theirs).padStart(10)} ${number(row.ratio).padStart(7)}`,
     );
   }
 }

@@ -16,10 +16,12 @@ export interface BenchOptions {
   readonly runs: number;
   /** Smaller loads, for a quick look. */
   readonly quick: boolean;
+  /** Only measurements whose name matches, in groups that can leave some out. */
+  readonly only: RegExp;
 }
 
 /** A benchmark group: a module of this folder exports one as `run`. */
-export type Group = (options: BenchOptions) => Promise<Row[]>;
+export type Group = (options: BenchOptions) => Promise<Row[]> | AsyncIterable<Row>;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -15,10 +15,13 @@ const root = path.resolve(import.meta.dirname, '../..');
 export type Side = 'ours' | 'theirs';
 export type DaemonName = 'ovsdb-server' | 'ovs-vswitchd';
 
+/** Where the C programs are: Debian's, or those of another build, in directories separated by colons. */
+const C_PROGRAMS = (process.env['OVS_C_PROGRAMS'] ?? '/usr/sbin:/usr/bin').split(':');
+
 /** The path of a program of that side. */
 export function program(side: Side, name: string): string {
   if (side === 'ours') return path.join(root, 'bin', name);
-  return ['/usr/sbin', '/usr/bin'].map((d) => path.join(d, name)).find((p) => fs.existsSync(p)) ?? name;
+  return C_PROGRAMS.map((d) => path.join(d, name)).find((p) => fs.existsSync(p)) ?? name;
 }
 
 /** Why tests against Debian's programs cannot run here; undefined when they can. */
