@@ -54,6 +54,24 @@ export function stringifyJson(value: unknown): string {
   }
 }
 
+/** As C's "%.15g". */
+export function formatReal(value: number): string {
+  if (value === 0) return '0';
+  const [mantissa, power] = value.toExponential(14).split('e') as [string, string];
+  const exponent = Number(power);
+  const trim = (digits: string): string => digits.replace(/\.?0+$/, '');
+  if (exponent >= -4 && exponent < 14) return trim(value.toPrecision(15));
+  if (exponent === 14) return value.toPrecision(15);
+  return `${trim(mantissa)}e${power[0]}${power.slice(1).padStart(2, '0')}`;
+}
+
+/** A number as people see it: in the digits that C prints, or all that it needs. */
+function numberText(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value);
+  const text = formatReal(value);
+  return Number(text) === value ? text : String(value);
+}
+
 /** Two-space indentation and sorted members, as the C tools' --pretty prints: closing brackets have no line to themselves. */
 export function prettyJson(value: Json, indent = '\n'): string {
   const inner = `${indent}  `;
@@ -68,7 +86,7 @@ export function prettyJson(value: Json, indent = '\n'): string {
       .map((name) => `${JSON.stringify(name)}: ${prettyJson(object[name]!, inner)}`);
     return `{${inner}${members.join(`,${inner}`)}}`;
   }
-  return stringifyJson(value);
+  return typeof value === 'number' ? numberText(value) : stringifyJson(value);
 }
 
 /** Sorted members without white space, as the C tools print JSON. */
@@ -81,7 +99,7 @@ export function sortedJson(value: Json): string {
       .map((name) => `${JSON.stringify(name)}:${sortedJson(object[name]!)}`);
     return `{${members.join(',')}}`;
   }
-  return stringifyJson(value);
+  return typeof value === 'number' ? numberText(value) : stringifyJson(value);
 }
 
 const MIN_INT = -(2n ** 63n);

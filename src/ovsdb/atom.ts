@@ -6,7 +6,7 @@
  * UUIDs are lower-case strings. C counterpart: lib/ovsdb-data.c.
  */
 import { parseUuid, ZERO_UUID } from '../base/uuid.ts';
-import { type Json, unescapeJsonString } from '../jsonrpc/json.ts';
+import { formatReal, type Json, unescapeJsonString } from '../jsonrpc/json.ts';
 import { integerOf, isId } from './members.ts';
 import { syntaxError } from './ovsdb-error.ts';
 import type { RowSymbol, SymbolTable } from './symbols.ts';
@@ -114,17 +114,6 @@ export function atomFromJson(
 
 export const atomToJson = (type: AtomicType, atom: Atom): Json =>
   type === 'uuid' ? ['uuid', atom as string] : atom;
-
-/** As C's "%.15g". */
-export function formatReal(value: number): string {
-  if (value === 0) return '0';
-  const [mantissa, power] = value.toExponential(14).split('e') as [string, string];
-  const exponent = Number(power);
-  const trim = (digits: string): string => digits.replace(/\.?0+$/, '');
-  if (exponent >= -4 && exponent < 14) return trim(value.toPrecision(15));
-  if (exponent === 14) return value.toPrecision(15);
-  return `${trim(mantissa)}e${power[0]}${power.slice(1).padStart(2, '0')}`;
-}
 
 const BARE_WORD = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Json } from '../jsonrpc/json.ts';
-import { atomToText, compareStrings, formatReal, TextError } from './atom.ts';
+import { formatReal } from '../jsonrpc/json.ts';
+import { atomToText, compareStrings, TextError } from './atom.ts';
 import {
   addedRemoved,
   applyDiff,
@@ -157,4 +158,11 @@ test('a set of strings is read back from its text whatever is in it', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test('the difference of a column of at most one element is its new value, in maps too', () => {
+  const kind = type({ key: 'string', value: 'integer', min: 0, max: 1 });
+  const [a, b] = [mapOf([['x', 1]]), mapOf([['y', 2]])];
+  assert.deepEqual(diffData(a, b, kind), b);
+  assert.deepEqual(applyDiff(a, b, kind), b);
 });

@@ -103,42 +103,32 @@ export function* databaseToText(db: Database, annotations: Annotations): Generat
   yield `${piece}${piece === '{' ? '' : ','}${rest}`;
 }
 
-function updateRow(table: Table, fields: Datum[], json: Json, isDiff: boolean, converting: boolean): void {
+function updateRow(table: Table, fields: Datum[], json: Json, isDiff: boolean): void {
   if (!isJsonObject(json)) throw syntaxError(json, 'row must be JSON object');
   for (const name in json) {
     const column = table.schema.byName.get(name);
-    if (!column) {
-      if (converting) continue;
-      throw syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column');
-    }
+    if (!column) throw syntaxError(json, `No column ${name} in table ${table.name}.`, 'unknown column');
     const { index, type } = column;
     const datum = isDiff ? transientDatumFromJson(type, json[name]!) : datumFromJson(type, json[name]!);
     if (index >= 0) fields[index] = isDiff ? applyDiff(fields[index]!, datum, type) : datum;
   }
 }
 
-function replayRow(
-  txn: Transaction,
-  table: Table,
-  uuid: Uuid,
-  json: Json,
-  isDiff: boolean,
-  converting: boolean,
-): void {
+function replayRow(txn: Transaction, table: Table, uuid: Uuid, json: Json, isDiff: boolean): void {
   const row = table.rows.get(uuid);
   if (json === null) {
     if (!row) throw syntaxError(undefined, `transaction deletes row ${uuid} that does not exist`);
     txn.delete(row);
   } else if (row) {
-    updateRow(table, txn.modify(row).fields, json, isDiff, converting);
+    updateRow(table, txn.modify(row).fields, json, isDiff);
   } else {
     const fields = table.defaultFields();
-    updateRow(table, fields, json, false, converting);
+    updateRow(table, fields, json, false);
     txn.insert(table, uuid, fields);
   }
 }
 
-function replayTables(txn: Transaction, json: JsonObject, converting: boolean): void {
+function replayTables(txn: Transaction, json: JsonObject): void {
   const isDiff = json['_is_diff'] === true;
   for (const name in json) {
     const table = txn.db.tables.get(name);
@@ -146,33 +136,37 @@ function replayTables(txn: Transaction, json: JsonObject, converting: boolean): 
     if (!table) {
       if (name === '_date' && typeof rows === 'number') continue;
       if (name === '_is_diff' && typeof rows === 'boolean') continue;
-      if (name === '_comment' || converting) continue;
+      if (name === '_comment') continue;
       throw syntaxError(json, `No table named ${name}.`, 'unknown table');
     }
     if (!isJsonObject(rows)) throw syntaxError(rows, 'object expected');
     for (const text in rows) {
       const uuid = parseUuid(text);
       if (uuid === undefined) throw syntaxError(rows, `"${text}" is not a valid UUID`);
-      replayRow(txn, table, uuid, rows[text]!, isDiff, converting);
+      replayRow(txn, table, uuid, rows[text]!, isDiff);
     }
   }
 }
 
 /**
  * Carries out the transaction of a record.
- * @param converting whether tables and columns that the schema does not know are passed over
- * @throws OvsdbError: nothing has changed then
+ * @returns why it does not fit what is there, of which nothing has changed then
+ * @throws OvsdbError when it is none
  */
-export function replayTransaction(db: Database, json: JsonObject, converting = false): void {
+export function replayTransaction(db: Database, json: JsonObject): OvsdbError | undefined {
   const txn = new Transaction(db);
+  let parsed = false;
   try {
-    replayTables(txn, json, converting);
+    replayTables(txn, json);
+    parsed = true;
     txn.prepare();
   } catch (error) {
     txn.abort();
+    if (parsed && error instanceof OvsdbError) return error;
     throw error;
   }
   txn.complete();
+  return undefined;
 }
 
 /** A stand-alone database's log. @throws OvsdbError; for a clustered database too */
@@ -196,32 +190,42 @@ export interface ReadDatabase {
   readonly transactions: number;
   /** What ended the reading before the end of the file. */
   readonly error: OvsdbError | undefined;
+  /** That a record is damaged or is no transaction; otherwise one does not fit those before it. */
+  readonly isMalformed: boolean;
 }
 
 /**
  * Reads the database in a log up to its end or to the first record that is damaged or wrong, so that the next write goes
  * after the last good one.
- * @param schema in place of the log's own: data that it does not know are passed over
  * @throws OvsdbError when there is no schema
  */
-export function readDatabase(log: OvsdbLog, random: Random, schema?: DatabaseSchema): ReadDatabase {
-  const own = readSchema(log);
-  const db = new Database(schema ?? own, random);
+export function readDatabase(log: OvsdbLog, random: Random): ReadDatabase {
+  const db = new Database(readSchema(log), random);
   for (let transactions = 0; ; transactions++) {
+    const end = (error?: OvsdbError, isMalformed = false): ReadDatabase => ({
+      db,
+      transactions,
+      error,
+      isMalformed,
+    });
     let json: JsonObject | undefined;
     try {
       json = log.read();
+      if (!json) return end();
     } catch (error) {
-      if (error instanceof OvsdbError) return { db, transactions, error };
+      if (error instanceof OvsdbError) return end(error, true);
       throw error;
     }
-    if (!json) return { db, transactions, error: undefined };
     try {
-      replayTransaction(db, json, schema !== undefined);
+      const error = replayTransaction(db, json);
+      if (error) {
+        log.unread();
+        return end(error);
+      }
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error;
       log.unread();
-      return { db, transactions, error };
+      return end(error, true);
     }
     // What follows the schema is the state at the last compaction.
     if (transactions === 0) log.markBase();

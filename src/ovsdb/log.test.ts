@@ -68,7 +68,6 @@ for (const cut of [1, 9, 30, 60]) {
     assert.deepEqual([log.read(), log.read()], [{ x: 0 }, { x: 1 }]);
     const left = fs.statSync(file).size;
     if (left > log.offset) assert.throws(() => log.read(), /error reading|parse error/);
-    assert.equal(log.isDamaged, left > log.offset);
     log.write({ x: 7 });
     log.close();
     const again = open(file, 'read');

@@ -156,11 +156,6 @@ export class OvsdbLog {
     return header.magic;
   }
 
-  /** Whether reading has come to a record that is cut short or altered. */
-  get isDamaged(): boolean {
-    return this.#readError !== undefined;
-  }
-
   /** Size of the records read or written so far. */
   get offset(): number {
     return this.#offset;

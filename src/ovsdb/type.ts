@@ -2,7 +2,7 @@
  * Types of columns: a base type for keys, one for values in maps, and how many there may be.
  * C counterpart: lib/ovsdb-types.c; the notation is RFC 7047 section 3.2.
  */
-import { type Json, stringifyJson } from '../jsonrpc/json.ts';
+import { formatReal, type Json, stringifyJson } from '../jsonrpc/json.ts';
 import {
   type Atom,
   type AtomicType,
@@ -11,7 +11,6 @@ import {
   atomToJson,
   atomToText,
   compareAtoms,
-  formatReal,
   INT64_MAX,
   INT64_MIN,
   type Integer,
@@ -73,8 +72,8 @@ export const isScalar = (t: ColumnType): boolean => t.value === undefined && t.m
 export const isOptionalScalar = (t: ColumnType): boolean =>
   t.value === undefined && t.min === 0 && t.max === 1;
 export const isMap = (t: ColumnType): boolean => t.value !== undefined;
-/** A set of more than one value, or a map. */
-export const isComposite = (t: ColumnType): boolean => t.value !== undefined || t.max > 1;
+/** Of more than one element, possibly: such a column's changes are told as differences, others' as the new value. */
+export const isComposite = (t: ColumnType): boolean => t.max > 1;
 
 export const isStrongRef = (b: BaseType | undefined): boolean =>
   b?.refTable !== undefined && b.refType === 'strong';

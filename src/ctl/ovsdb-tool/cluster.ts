@@ -129,7 +129,8 @@ function applyEntry(io: ToolIo, db: Database | undefined, entry: Json): Database
     result = data === null && db ? convertDatabase(db, schema) : new Database(schema, io.host.random);
   }
   if (!result) throw new ToolError('Invalid raft header data');
-  if (isJsonObject(data)) replayTransaction(result, data);
+  const error = isJsonObject(data) ? replayTransaction(result, data) : undefined;
+  if (error) throw error;
   return result;
 }
 

@@ -1,6 +1,7 @@
 /** `ovsdb-tool compact`, `convert`: rewrite a database as one transaction, in place or into another file. */
 import { SystemError } from '../../base/host.ts';
 import { OVS_VERSION } from '../../base/version.ts';
+import { convertDatabase } from '../../ovsdb/convert.ts';
 import { openStandaloneLog } from '../../ovsdb/file.ts';
 import type { DatabaseSchema } from '../../ovsdb/schema.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
@@ -30,9 +31,11 @@ async function rewrite(
   const unlockSource = to === undefined ? lock(io, from) : undefined;
   const unlockTarget = lock(io, target);
   const log = openStandaloneLog(storage, from, 'read');
-  const { db } = readDb(io, log, schema);
+  const { db, error } = readDb(io, log);
   log.close();
-  await writeDb(io, target, 'create', comment, db);
+  // What the file goes on with would be lost.
+  if (error) throw error;
+  await writeDb(io, target, 'create', comment, schema ? convertDatabase(db, schema, true) : db);
   if (to === undefined) {
     try {
       storage.rename(target, source);

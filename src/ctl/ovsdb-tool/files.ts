@@ -46,12 +46,13 @@ export function schemaOfDb(io: ToolIo, file: string): DatabaseSchema {
 }
 
 /**
- * Reads a stand-alone database. A damaged record is fatal; one that does not fit what precedes it ends the reading.
+ * Reads a stand-alone database. A malformed record is fatal; one that does not fit what precedes it ends the reading,
+ * as in the server.
  * @throws OvsdbError, ToolError
  */
-export function readDb(io: ToolIo, log: OvsdbLog, schema?: DatabaseSchema): ReadDatabase {
-  const read = readDatabase(log, io.host.random, schema);
-  if (read.error && log.isDamaged) throw read.error;
+export function readDb(io: ToolIo, log: OvsdbLog): ReadDatabase {
+  const read = readDatabase(log, io.host.random);
+  if (read.error && read.isMalformed) throw read.error;
   return read;
 }
 

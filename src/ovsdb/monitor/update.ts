@@ -68,7 +68,8 @@ function rowUpdate2({ columns }: MonitoredTable, kind: number, { old, row }: Net
 
 /** Collects the updates of rows; a table without any is not mentioned. */
 class Updates {
-  readonly #tables: Record<string, Record<Uuid, Json>> = {};
+  /** Without a prototype: a table may be called "constructor". */
+  readonly #tables: Record<string, Record<Uuid, Json>> = Object.create(null);
   #any = false;
 
   add(monitored: MonitoredTable, version: MonitorVersion, uuid: Uuid, kind: number, change: NetChange): void {
