@@ -62,6 +62,8 @@ export interface Stream {
   /** Local and remote IP address and port where the transport has them. */
   readonly local?: { readonly address: string; readonly port: number };
   readonly remote?: { readonly address: string; readonly port: number };
+  /** Common name in the certificate of a peer that TLS has verified. */
+  readonly peerId?: string;
   /** Bytes accepted by `send` that the kernel has not taken yet. The owner must bound it. */
   readonly backlog: number;
   /** Must be set in the turn in which the stream was handed over. */
@@ -95,7 +97,32 @@ export interface Listener {
   close(): void;
 }
 
+/** How 'ssl:' and 'pssl:' connections are made: files in PEM form, and what of TLS is allowed. */
+export interface TlsSettings {
+  readonly privateKey?: string | undefined;
+  readonly certificate?: string | undefined;
+  /** The peer's certificate authority; 'none' trusts every peer. */
+  readonly caCert?: string | undefined;
+  /** If the file of `caCert` does not exist, the first server that is connected to says what is in it. */
+  readonly bootstrapCaCert?: boolean | undefined;
+  /** Certificates to send besides our own. */
+  readonly peerCaCert?: string | undefined;
+  /** A list or range such as 'TLSv1.2+'. */
+  readonly protocols?: string | undefined;
+  /** For TLS 1.2, as OpenSSL writes them. */
+  readonly ciphers?: string | undefined;
+  /** For TLS 1.3. */
+  readonly ciphersuites?: string | undefined;
+  /** The name of the server that connections ask for, instead of the one in the target. */
+  readonly serverName?: string | undefined;
+}
+
 export interface Streams {
+  /**
+   * Settings for the connections from now on; what is undefined stays as it was. The files are looked at again at each
+   * new connection. A connection that cannot be made for want of settings fails with ENOPROTOOPT.
+   */
+  configureTls(settings: TlsSettings): void;
   /**
    * Connects to an active target: 'tcp:HOST[:PORT]', 'unix:FILE', 'ssl:HOST[:PORT]'. Exactly one of the
    * connector's methods is called later, unless the returned function has cancelled the attempt.

@@ -1,20 +1,11 @@
-/** The options for TLS connections that the tools share, and what their usage says of connection methods. */
-import type { OptionSpec } from '../base/getopt.ts';
+/** What the tools do with their TLS options, and what their usage says of connection methods. */
+import type { ParsedOption } from '../base/getopt.ts';
+import type { Streams } from '../base/host.ts';
+import { tlsSettings } from '../base/tls-options.ts';
 
-export const TLS_OPTIONS = {
-  privateKey: { long: 'private-key', short: 'p', arg: 'required' },
-  certificate: { long: 'certificate', short: 'c', arg: 'required' },
-  caCert: { long: 'ca-cert', short: 'C', arg: 'required' },
-  sslProtocols: { long: 'ssl-protocols', arg: 'required' },
-  sslCiphers: { long: 'ssl-ciphers', arg: 'required' },
-  sslCiphersuites: { long: 'ssl-ciphersuites', arg: 'required' },
-  sslServerName: { long: 'ssl-server-name', arg: 'required' },
-} as const satisfies Record<string, OptionSpec>;
-
-export const BOOTSTRAP_OPTIONS = {
-  bootstrapCaCert: { long: 'bootstrap-ca-cert', arg: 'required' },
-  peerCaCert: { long: 'peer-ca-cert', arg: 'required' },
-} as const satisfies Record<string, OptionSpec>;
+/** Puts the TLS options of a tool in force. */
+export const applyTlsOptions = (streams: Streams, options: readonly ParsedOption<string>[]): void =>
+  streams.configureTls(tlsSettings(options));
 
 export const streamUsage = (name: string, passive: boolean, bootstrap: boolean): string =>
   `

@@ -117,6 +117,9 @@ class SimStreams implements Streams {
     this.#host = host;
   }
 
+  /** There is no TLS here. */
+  configureTls(): void {}
+
   connect(target: string, defaultPort: number, connector: StreamConnector): () => void {
     if (!/^(unix|tcp):/.test(target)) throw new SystemError('EAFNOSUPPORT');
     let cancelled = false;

@@ -1,4 +1,5 @@
 /** What the switch reads from the database: its row types, and the columns that concern it. */
+import type { TlsSettings } from '../base/host.ts';
 import type { Idl } from '../ovsdb/idl/idl.ts';
 import type { Row } from '../ovsdb/idl/row.ts';
 import type { OpenVswitchSchema } from '../ovsdb/schemas/open-vswitch.ts';
@@ -77,6 +78,14 @@ export function monitorConfiguration(idl: Idl<Ovs>): void {
     }
   }
 }
+
+/** What a row says of the switch's own TLS connections. */
+export const tlsSettings = (ssl: OvsRow<'SSL'>): TlsSettings => ({
+  privateKey: ssl.private_key,
+  certificate: ssl.certificate,
+  caCert: ssl.ca_cert,
+  bootstrapCaCert: ssl.bootstrap_ca_cert,
+});
 
 type Options = ReadonlyMap<string, string>;
 

@@ -1,17 +1,12 @@
 /** The command line of ovs-vswitchd. */
 import type { OptionSpec, ParsedOption } from '../base/getopt.ts';
+import type { TlsSettings } from '../base/host.ts';
+import { BOOTSTRAP_OPTIONS, TLS_OPTIONS, tlsSettings } from '../base/tls-options.ts';
 import type { DummyLevel } from '../datapath/dummy/provider.ts';
 
 export const VSWITCHD_OPTIONS = {
-  privateKey: { long: 'private-key', short: 'p', arg: 'required' },
-  certificate: { long: 'certificate', short: 'c', arg: 'required' },
-  caCert: { long: 'ca-cert', short: 'C', arg: 'required' },
-  sslProtocols: { long: 'ssl-protocols', arg: 'required' },
-  sslCiphers: { long: 'ssl-ciphers', arg: 'required' },
-  sslCiphersuites: { long: 'ssl-ciphersuites', arg: 'required' },
-  sslServerName: { long: 'ssl-server-name', arg: 'required' },
-  peerCaCert: { long: 'peer-ca-cert', arg: 'required' },
-  bootstrapCaCert: { long: 'bootstrap-ca-cert', arg: 'required' },
+  ...TLS_OPTIONS,
+  ...BOOTSTRAP_OPTIONS,
   enableDummy: { long: 'enable-dummy', arg: 'optional' },
   disableSystem: { long: 'disable-system' },
   disableSystemRoute: { long: 'disable-system-route' },
@@ -25,6 +20,7 @@ export interface VswitchdSettings {
   readonly remote: string;
   readonly dummy: DummyLevel | undefined;
   readonly disableSystem: boolean;
+  readonly tls: TlsSettings;
 }
 
 /** @throws Error with the message for the user */
@@ -41,7 +37,12 @@ export function vswitchdSettings(
     else if (id === 'dpdk') throw new Error('Using --dpdk to configure DPDK is not supported.');
   }
   if (args.length > 1) throw new Error('at most one non-option argument accepted; use --help for usage');
-  return { remote: args[0] ?? `unix:${runDir}/db.sock`, dummy, disableSystem };
+  return {
+    remote: args[0] ?? `unix:${runDir}/db.sock`,
+    dummy,
+    disableSystem,
+    tls: tlsSettings(options),
+  };
 }
 
 export const vswitchdUsage = (program: string, runDir: string, daemonUsage: string): string =>

@@ -15,7 +15,7 @@ import { Idl } from '../ovsdb/idl/idl.ts';
 import type { Txn, TxnStatus } from '../ovsdb/idl/txn.ts';
 import { openVswitchSchema } from '../ovsdb/schemas/open-vswitch.ts';
 import { Bridge } from './bridge.ts';
-import { integerOption, monitorConfiguration, type Ovs, type OvsRow } from './configuration.ts';
+import { integerOption, monitorConfiguration, type Ovs, type OvsRow, tlsSettings } from './configuration.ts';
 import type { SwitchEnvironment } from './environment.ts';
 
 const log = vlog('bridge');
@@ -176,6 +176,7 @@ export class Vswitchd implements Runnable {
     if (this.#statisticsIntervalMs !== this.#lastIntervalMs) this.#nextStatisticsMs = 0;
     this.#lastIntervalMs = this.#statisticsIntervalMs;
 
+    if (config?.ssl) this.#env.host.streams.configureTls(tlsSettings(config.ssl));
     this.#followBridges(config?.bridges ?? []);
     const bridges = [...this.bridges.values()];
     for (const bridge of bridges) bridge.dropUnwanted();

@@ -1,8 +1,11 @@
 /** Collects what is logged, for tests. */
-import { setVlogSink } from '../../src/base/vlog.ts';
+import { setVlogSink, type VlogLevel } from '../../src/base/vlog.ts';
 
-/** Runs `fn` and returns the lines that were logged at ERR or EMER meanwhile, as 'module|LEVEL|message'. */
-export function errorsLogged(fn: () => void): string[] {
+/**
+ * Collects lines of these levels, as 'module|LEVEL|message'.
+ * @returns the lines so far, and how to stop
+ */
+export function captureLog(levels: readonly VlogLevel[]): { lines: string[]; stop: () => void } {
   const lines: string[] = [];
   setVlogSink({
     program: 'test',
@@ -14,13 +17,19 @@ export function errorsLogged(fn: () => void): string[] {
     syslogPrefix: '',
     isOpen: (destination) => destination === 'file',
     write: (_destination, level, line) => {
-      if (level === 'err' || level === 'emer') lines.push(line.replace(/^[^|]*\|[^|]*\|/, ''));
+      if (levels.includes(level)) lines.push(line.replace(/^[^|]*\|[^|]*\|/, ''));
     },
   });
+  return { lines, stop: () => setVlogSink(undefined) };
+}
+
+/** Runs `fn` and returns the lines that were logged at ERR or EMER meanwhile. */
+export function errorsLogged(fn: () => void): string[] {
+  const { lines, stop } = captureLog(['err', 'emer']);
   try {
     fn();
   } finally {
-    setVlogSink(undefined);
+    stop();
   }
   return lines;
 }

@@ -90,6 +90,9 @@ export class MemoryStreams implements Streams {
   constructor(loop: Loop) {
     this.#loop = loop;
   }
+  /** There is no TLS here. */
+  configureTls(): void {}
+
   connect(target: string, _defaultPort: number, connector: StreamConnector): () => void {
     if (!/^(tcp|unix):/.test(target)) throw new SystemError('EAFNOSUPPORT');
     let isCancelled = false;

@@ -7,6 +7,7 @@ import { versionText } from '../../base/version.ts';
 import { setVlogFromSpec, setVlogLevel, type Vlog } from '../../base/vlog.ts';
 import type { SchemaSpec } from '../../ovsdb/schemas/spec.ts';
 import { applyLogOption } from '../log-options.ts';
+import { applyTlsOptions } from '../stream-options.ts';
 import { applyTableOption, tableStyle } from '../table.ts';
 import { armTimeout } from '../timeout.ts';
 import type { ToolIo } from '../tool.ts';
@@ -101,6 +102,7 @@ export async function runCtl<S extends SchemaSpec, C extends CtlContext<S>>(
       }
     }
   }
+  applyTlsOptions(io.host.streams, options);
   const commands = parseCommands(table, args, firstOptions);
   const text = escapeArguments([io.program, ...argv]);
   const mightWrite = commands.some(({ syntax }) => syntax.mode === 'rw');

@@ -43,6 +43,7 @@ const IMMEDIATE = new Set([
   'ENOTSOCK',
   'ENOTDIR',
   'EPROTOTYPE',
+  'ENOPROTOOPT',
 ]);
 
 /** Flow formats in the order in which dumps try them: the most expressive first. */

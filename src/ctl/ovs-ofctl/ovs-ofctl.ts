@@ -3,6 +3,7 @@ import { type ParsedOption, parseOptions } from '../../base/getopt.ts';
 import { versionText } from '../../base/version.ts';
 import { OfpError } from '../../openflow/errors.ts';
 import { applyLogOption } from '../log-options.ts';
+import { applyTlsOptions } from '../stream-options.ts';
 import { armTimeout } from '../timeout.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
 import { type OfctlCommand, reads } from './command.ts';
@@ -92,6 +93,7 @@ export async function runOfctl(
 ): Promise<number> {
   const timeout = options.findLast((o) => o.id === 'timeout')?.value;
   const settings = settingsOf(io, options);
+  applyTlsOptions(io.host.streams, options);
   if (timeout !== undefined) armTimeout(io, timeout);
   const [name, ...words] = args;
   if (name === undefined) throw new ToolError('missing command name; use --help for help');

@@ -1,6 +1,7 @@
 /** The options of ovs-ofctl and what they say. See ovs-ofctl(8), "OPTIONS". */
 import { type Colors, makeColors, NO_COLORS } from '../../base/colors.ts';
 import type { OptionSpec, ParsedOption } from '../../base/getopt.ts';
+import { TLS_OPTIONS } from '../../base/tls-options.ts';
 import { type Field, fieldByName } from '../../flow/fields.ts';
 import type { PacketInFormat } from '../../openflow/messages/message.ts';
 import {
@@ -17,7 +18,6 @@ import {
   versionsToProtocols,
 } from '../../openflow/version.ts';
 import { LOG_OPTIONS } from '../log-options.ts';
-import { TLS_OPTIONS } from '../stream-options.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 
 /** In the order in which `--option` lists them. */

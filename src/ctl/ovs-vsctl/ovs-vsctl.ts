@@ -4,13 +4,13 @@
  */
 import type { OptionSpec } from '../../base/getopt.ts';
 import { SystemError } from '../../base/host.ts';
+import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../../base/tls-options.ts';
 import { vlog } from '../../base/vlog.ts';
 import { openVswitchSchema } from '../../ovsdb/schemas/open-vswitch.ts';
 import { commandsText } from '../db-ctl/command.ts';
 import { CTL_OPTIONS, runCtl } from '../db-ctl/program.ts';
 import type { SessionHooks } from '../db-ctl/session.ts';
 import { LOG_OPTIONS } from '../log-options.ts';
-import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../stream-options.ts';
 import { TABLE_OPTIONS } from '../table.ts';
 import type { Tool, ToolIo } from '../tool.ts';
 import { COMMANDS } from './commands.ts';

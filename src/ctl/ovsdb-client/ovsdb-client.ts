@@ -1,8 +1,9 @@
 /** ovsdb-client: sends requests to a database server and prints the answers. See ovsdb-client(1). */
 import { type OptionSpec, type ParsedOption, parseOptions } from '../../base/getopt.ts';
+import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../../base/tls-options.ts';
 import { versionText } from '../../base/version.ts';
 import { applyLogOption, LOG_OPTIONS } from '../log-options.ts';
-import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../stream-options.ts';
+import { applyTlsOptions } from '../stream-options.ts';
 import { applyTableOption, TABLE_OPTIONS, tableStyle } from '../table.ts';
 import { armTimeout } from '../timeout.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
@@ -84,6 +85,7 @@ export async function runClient(
         applyTableOption(settings.style, id, value);
     }
   }
+  applyTlsOptions(io.host.streams, options);
   const [name, ...words] = args;
   if (name === undefined) throw new ToolError('missing command name; use --help for help');
   const command = COMMANDS.find((c) => c.name === name);

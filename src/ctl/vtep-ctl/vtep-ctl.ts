@@ -1,5 +1,6 @@
 /** vtep-ctl: queries and changes the database of a hardware VTEP. See vtep-ctl(8) and vtep(5). */
 import type { OptionSpec } from '../../base/getopt.ts';
+import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../../base/tls-options.ts';
 import { vlog } from '../../base/vlog.ts';
 import { hardwareVtepSchema } from '../../ovsdb/schemas/hardware-vtep.ts';
 import type { CommandTable } from '../db-ctl/command.ts';
@@ -7,7 +8,6 @@ import { DB_COMMANDS } from '../db-ctl/commands.ts';
 import { CTL_OPTIONS, runCtl } from '../db-ctl/program.ts';
 import type { SessionHooks } from '../db-ctl/session.ts';
 import { LOG_OPTIONS } from '../log-options.ts';
-import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../stream-options.ts';
 import { TABLE_OPTIONS } from '../table.ts';
 import type { Tool, ToolIo } from '../tool.ts';
 import { type Vtep, type VtepCommand, VtepContext } from './context.ts';

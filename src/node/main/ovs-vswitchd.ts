@@ -31,6 +31,7 @@ void runDaemon({
     } catch (error) {
       return fatal((error as Error).message);
     }
+    host.streams.configureTls(settings.tls);
     const { onSystemDevice, datapaths, ...env } = await surroundings(host, commands, settings);
     await new Promise<void>((ready) => {
       const switchd = new Vswitchd(env, settings.remote.split(','), ready);

@@ -1,22 +1,36 @@
-/** A `Stream` over a socket of node:net (tcp and unix, accepted or connected). */
+/** A `Stream` over a socket of node:net or node:tls (tcp, unix and ssl, accepted or connected). */
 import type { Socket } from 'node:net';
 import type { Stream, StreamEvents, SystemError } from '../../base/host.ts';
 import { toSystemError } from '../system-error.ts';
 
 const NO_EVENTS: StreamEvents = { data() {}, close() {} };
 
+/** 'tcp:IP:PORT' of an accepted connection. */
+export function peerName(scheme: string, { remoteAddress = '?', remotePort }: Socket): string {
+  const address = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
+  return `${scheme}:${address}:${remotePort}`;
+}
+
+export interface NetStreamOptions {
+  /** Makes the stream's error of the socket's. */
+  readonly toError?: (error: Error) => SystemError;
+  readonly peerId?: string | undefined;
+}
+
 export class NetStream implements Stream {
   readonly name: string;
   readonly local?: { readonly address: string; readonly port: number };
   readonly remote?: { readonly address: string; readonly port: number };
+  readonly peerId?: string;
   events: StreamEvents = NO_EVENTS;
   readonly #socket: Socket;
   #done = false;
   /** The kernel has not taken everything: `drain` is owed. */
   #behind = false;
 
-  constructor(name: string, socket: Socket) {
+  constructor(name: string, socket: Socket, { toError = toSystemError, peerId }: NetStreamOptions = {}) {
     this.name = name;
+    if (peerId !== undefined) this.peerId = peerId;
     this.#socket = socket;
     const { localAddress, localPort, remoteAddress, remotePort } = socket;
     if (localAddress !== undefined && localPort !== undefined)
@@ -28,7 +42,7 @@ export class NetStream implements Stream {
       if (!this.#done) this.events.data(bytes);
     });
     socket.on('error', (e) => {
-      error = toSystemError(e);
+      error = toError(e);
     });
     // The peer's end of file ends the stream as a whole, as in the C implementation.
     socket.on('end', () => this.#closed(undefined));

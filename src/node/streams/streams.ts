@@ -11,14 +11,17 @@ import {
   type StreamConnector,
   type Streams,
   SystemError,
+  type TlsSettings,
 } from '../../base/host.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { toSystemError } from '../system-error.ts';
-import { NetStream } from './net-stream.ts';
+import { NetStream, peerName } from './net-stream.ts';
 import { connectPipe } from './pipe-stream.ts';
 import { parseTarget, type Target } from './target.ts';
+import type { TlsStreams } from './tls-streams.ts';
 
 const log = vlog('stream');
+const socketLog = vlog('socket_util');
 const acceptLimit = new RateLimit(5, 5);
 
 type Net = typeof import('node:net');
@@ -31,6 +34,8 @@ export class NodeStreams implements Streams {
   readonly #quick: boolean;
   /** Numbers accepted Unix connections, as 'unix#N'. */
   #accepted = 0;
+  #tlsSettings: TlsSettings = {};
+  #tls: Promise<TlsStreams> | undefined;
 
   /** @param quick take the short cut of pipe-stream.ts, for processes that live for milliseconds */
   constructor(rundir: string, quick: boolean) {
@@ -38,9 +43,26 @@ export class NodeStreams implements Streams {
     this.#quick = quick;
   }
 
+  configureTls(settings: TlsSettings): void {
+    const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+    if (given.length === 0) return;
+    this.#tlsSettings = { ...this.#tlsSettings, ...Object.fromEntries(given) };
+    // What is wrong with them should be in a daemon's log early; a tool may not need them at all.
+    if (this.#tls || !this.#quick) void this.#loadTls().then((tls) => tls.configure(this.#tlsSettings));
+  }
+
+  #loadTls(): Promise<TlsStreams> {
+    this.#tls ??= import('./tls-streams.ts').then(({ TlsStreams }) => {
+      const tls = new TlsStreams();
+      tls.configure(this.#tlsSettings);
+      return tls;
+    });
+    return this.#tls;
+  }
+
   connect(name: string, defaultPort: number, connector: StreamConnector): () => void {
     const target = parseTarget(name, defaultPort, this.#rundir);
-    if (target.passive || target.kind === 'ssl') throw new SystemError('EAFNOSUPPORT');
+    if (target.passive) throw new SystemError('EAFNOSUPPORT');
     if (this.#quick && target.kind === 'unix' && target.path.length <= MAX_UNIX_PATH) {
       const cancel = connectPipe(name, target.path, connector);
       if (cancel) return cancel;
@@ -49,23 +71,27 @@ export class NodeStreams implements Streams {
       cancelled = true;
     };
     let cancelled = false;
-    void import('node:net').then((net) => {
-      if (cancelled) return;
-      cancel = connectNet(net, name, target, connector);
-    });
+    if (target.kind === 'ssl') {
+      void this.#loadTls().then((tls) => {
+        if (!cancelled) cancel = tls.connect(name, target, connector);
+      });
+    } else {
+      void import('node:net').then((net) => {
+        if (!cancelled) cancel = connectNet(net, name, target, connector);
+      });
+    }
     return () => cancel();
   }
 
   async listen(name: string, defaultPort: number, accept: (stream: Stream) => void): Promise<Listener> {
     const target = parseTarget(name, defaultPort, this.#rundir);
-    if (!target.passive || target.kind === 'ssl') throw new SystemError('EAFNOSUPPORT');
+    if (!target.passive) throw new SystemError('EAFNOSUPPORT');
     const net = await import('node:net');
     const server = net.createServer({ allowHalfOpen: false, noDelay: true });
+    const acceptor = target.kind === 'ssl' ? (await this.#loadTls()).acceptor(name, accept) : undefined;
     server.on('connection', (socket) => {
-      const remote =
-        target.kind === 'unix'
-          ? `unix#${this.#accepted++}`
-          : `tcp:${bracket(socket.remoteAddress ?? '?')}:${socket.remotePort}`;
+      if (acceptor) return acceptor.take(socket);
+      const remote = target.kind === 'unix' ? `unix#${this.#accepted++}` : peerName('tcp', socket);
       accept(new NetStream(remote, socket));
     });
     await new Promise<void>((resolve, reject) => {
@@ -89,17 +115,19 @@ export class NodeStreams implements Streams {
     );
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : undefined;
+    // Who asked for any port has to be told which.
+    if (target.kind !== 'unix' && target.port === 0)
+      socketLog.info(`${name.replace(/^p\w+:/, '')}: listening on port ${port}`);
     return {
-      name: target.kind === 'tcp' && target.port === 0 ? name.replace(/^ptcp:\d*/, `ptcp:${port}`) : name,
+      name: target.kind !== 'unix' && target.port === 0 ? name.replace(/^(p\w+):\d*/, `$1:${port}`) : name,
       port,
       close: () => {
         server.close();
+        acceptor?.close();
       },
     };
   }
 }
-
-const bracket = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 function connectNet(net: Net, name: string, target: Target, connector: StreamConnector): () => void {
   if (target.kind === 'unix' && target.path.length > MAX_UNIX_PATH) {

@@ -1,18 +1,13 @@
 /** The command line of ovsdb-server besides what all daemons share. See ovsdb-server(1). */
 import type { OptionSpec, ParsedOption } from '../../base/getopt.ts';
+import type { TlsSettings } from '../../base/host.ts';
+import { BOOTSTRAP_OPTIONS, TLS_OPTIONS, tlsSettings } from '../../base/tls-options.ts';
 
 export const OVSDB_SERVER_OPTIONS = {
   remote: { long: 'remote', arg: 'required' },
   run: { long: 'run', arg: 'required' },
-  privateKey: { long: 'private-key', short: 'p', arg: 'required' },
-  certificate: { long: 'certificate', short: 'c', arg: 'required' },
-  caCert: { long: 'ca-cert', short: 'C', arg: 'required' },
-  bootstrapCaCert: { long: 'bootstrap-ca-cert', arg: 'required' },
-  peerCaCert: { long: 'peer-ca-cert', arg: 'required' },
-  sslProtocols: { long: 'ssl-protocols', arg: 'required' },
-  sslCiphers: { long: 'ssl-ciphers', arg: 'required' },
-  sslCiphersuites: { long: 'ssl-ciphersuites', arg: 'required' },
-  sslServerName: { long: 'ssl-server-name', arg: 'required' },
+  ...TLS_OPTIONS,
+  ...BOOTSTRAP_OPTIONS,
   record: { long: 'record', arg: 'optional' },
   replay: { long: 'replay', arg: 'optional' },
   syncFrom: { long: 'sync-from', arg: 'required' },
@@ -26,25 +21,13 @@ export const OVSDB_SERVER_OPTIONS = {
 
 export type OvsdbServerOptionId = keyof typeof OVSDB_SERVER_OPTIONS;
 
-/** Settings of TLS: file names, or "db:" names of columns that hold them. */
-export interface SslSettings {
-  readonly privateKey: string | undefined;
-  readonly certificate: string | undefined;
-  readonly caCert: string | undefined;
-  readonly bootstrapCaCert: boolean;
-  readonly peerCaCert: string | undefined;
-  readonly protocols: string | undefined;
-  readonly ciphers: string | undefined;
-  readonly ciphersuites: string | undefined;
-  readonly serverName: string | undefined;
-}
-
 export interface OvsdbServerSettings {
   readonly remotes: readonly string[];
   /** Files of databases, or "relay:NAME:REMOTES". */
   readonly databases: readonly string[];
   readonly run: string | undefined;
-  readonly ssl: SslSettings;
+  /** Of which all but `peerCaCert` may be "db:" names of columns that hold them. */
+  readonly tls: TlsSettings;
   readonly syncFrom: string | undefined;
   readonly syncExclude: string | undefined;
   readonly active: boolean;
@@ -65,7 +48,6 @@ export function ovsdbServerSettings(
   const last = (id: OvsdbServerOptionId): string | undefined => options.findLast((o) => o.id === id)?.value;
   const has = (id: OvsdbServerOptionId): boolean => options.some((o) => o.id === id);
   const remotes = [...new Set(options.filter((o) => o.id === 'remote').map((o) => o.value!))];
-  const caOption = options.findLast((o) => o.id === 'caCert' || o.id === 'bootstrapCaCert');
   const configFile = last('configFile');
   const syncFrom = last('syncFrom');
   const syncExclude = last('syncExcludeTables');
@@ -81,17 +63,7 @@ export function ovsdbServerSettings(
     remotes,
     databases: useDefault ? [`${dbdir}/conf.db`] : args,
     run: last('run'),
-    ssl: {
-      privateKey: last('privateKey'),
-      certificate: last('certificate'),
-      caCert: caOption?.value,
-      bootstrapCaCert: caOption?.id === 'bootstrapCaCert',
-      peerCaCert: last('peerCaCert'),
-      protocols: last('sslProtocols'),
-      ciphers: last('sslCiphers'),
-      ciphersuites: last('sslCiphersuites'),
-      serverName: last('sslServerName'),
-    },
+    tls: tlsSettings(options),
     syncFrom,
     syncExclude,
     active: has('active'),

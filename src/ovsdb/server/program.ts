@@ -21,6 +21,7 @@ import type { ServedDatabase } from './served.ts';
 import { OvsdbServer } from './server.ts';
 import { ServerDatabase } from './server-db.ts';
 import { type FileOptions, Standalone } from './standalone.ts';
+import { resolveTls } from './tls.ts';
 
 const log = vlog('ovsdb_server');
 
@@ -223,8 +224,11 @@ export class ServerProgram {
 
   async #setRemotes(): Promise<boolean> {
     const { remotes, tables, errors } = resolveRemotes(this.server.databases, this.configuration.remotes);
-    this.server.watched = tables;
-    const text = errors.length === 0 ? undefined : errors.map((error) => `${error}\n`).join('');
+    const tls = resolveTls(this.server.databases, this.settings.tls);
+    this.server.watched = new Set([...tables, ...tls.tables]);
+    this.host.streams.configureTls(tls.settings);
+    const all = [...errors, ...tls.errors];
+    const text = all.length === 0 ? undefined : all.map((error) => `${error}\n`).join('');
     if (text !== undefined && text !== this.#reported) log.warn(text);
     this.#reported = text;
     await this.#remotes.set(remotes);

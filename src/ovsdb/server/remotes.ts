@@ -10,7 +10,6 @@ import type { OvsdbServer } from './server.ts';
 import { Session, type SessionSettings } from './session.ts';
 
 const log = vlog('ovsdb_jsonrpc_server');
-const socketLog = vlog('socket_util');
 const rl = new RateLimit(1, 5);
 
 export interface RemoteOptions extends SessionSettings {
@@ -21,7 +20,6 @@ export interface RemoteOptions extends SessionSettings {
 const DSCP_DEFAULT = 48;
 
 const isPassive = (name: string): boolean => /^p(?:unix|tcp|ssl):/.test(name);
-const isSsl = (name: string): boolean => /^p?ssl:/.test(name);
 const isUnix = (name: string): boolean => /^p?unix:/.test(name);
 
 export const defaultRemoteOptions = (name: string): RemoteOptions => ({
@@ -65,7 +63,6 @@ class Remote {
   /** @returns whether it listens or keeps a connection up */
   async open(): Promise<boolean> {
     if (!isPassive(this.name)) {
-      if (isSsl(this.name)) log.warnRl(rl, `${this.name}: SSL/TLS connections are not supported`);
       this.#add(new Session(this.#server, this.name, this.options));
       return true;
     }
@@ -80,13 +77,9 @@ class Remote {
       this.#listener = listener;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      const hint = isSsl(this.name) && error.code === 'EAFNOSUPPORT' ? ' (SSL/TLS is not supported)' : '';
-      log.errRl(rl, `${this.name}: listen failed: ${error.message}${hint}`);
+      log.errRl(rl, `${this.name}: listen failed: ${error.message}`);
       return false;
     }
-    // Who asked for any port has to be told which.
-    if (/^p(?:tcp|ssl):0?(?::|$)/.test(this.name))
-      socketLog.info(`${this.name.replace(/^p\w+:/, '')}: listening on port ${this.#listener.port}`);
     return true;
   }
 
