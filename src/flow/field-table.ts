@@ -68,6 +68,11 @@ export interface Row {
   readonly format: FieldFormat;
   /** Any bits of it can be matched; otherwise all or none. */
   readonly maskable?: boolean;
+  /**
+   * Whoever matches the field matches the bits that are ones in the value, whatever mask was given. So does C, whose
+   * flows would otherwise not be the same flows.
+   */
+  readonly maskIsValue?: boolean;
   /** OpenFlow actions may change it. */
   readonly writable?: boolean;
   readonly requires?: FieldPrereq;
@@ -96,11 +101,11 @@ const TUNNEL_AND_INTERNAL = [
   { name: 'tun_gbp_id', bytes: 2, word: F.TUN_GBP_ID, format: 'decimal', maskable: true, writable: true, headers: [['NXM_NX_TUN_GBP_ID', 38, 0, '2.4']] },
   { name: 'tun_gbp_flags', bytes: 1, word: F.TUN_GBP_FLAGS, format: 'hexadecimal', maskable: true, writable: true, headers: [['NXM_NX_TUN_GBP_FLAGS', 39, 0, '2.4']] },
   { name: 'tun_erspan_idx', bytes: 4, bits: 20, word: F.TUN_ERSPAN_IDX, format: 'hexadecimal', maskable: true, writable: true, headers: [['NXOXM_ET_ERSPAN_IDX', 11, 0, '2.10']] },
-  { name: 'tun_erspan_ver', bytes: 1, bits: 4, word: F.TUN_ERSPAN_VER, format: 'decimal', maskable: true, writable: true, headers: [['NXOXM_ET_ERSPAN_VER', 12, 0, '2.10']] },
-  { name: 'tun_erspan_dir', bytes: 1, bits: 1, word: F.TUN_ERSPAN_DIR, format: 'decimal', maskable: true, writable: true, headers: [['NXOXM_ET_ERSPAN_DIR', 13, 0, '2.10']] },
-  { name: 'tun_erspan_hwid', bytes: 1, bits: 6, word: F.TUN_ERSPAN_HWID, format: 'hexadecimal', maskable: true, writable: true, headers: [['NXOXM_ET_ERSPAN_HWID', 14, 0, '2.10']] },
-  { name: 'tun_gtpu_flags', bytes: 1, word: F.TUN_GTPU_FLAGS, format: 'hexadecimal', maskable: true, headers: [['NXOXM_ET_GTPU_FLAGS', 15, 0, '2.13']] },
-  { name: 'tun_gtpu_msgtype', bytes: 1, word: F.TUN_GTPU_MSGTYPE, format: 'decimal', maskable: true, headers: [['NXOXM_ET_GTPU_MSGTYPE', 16, 0, '2.13']] },
+  { name: 'tun_erspan_ver', bytes: 1, bits: 4, word: F.TUN_ERSPAN_VER, format: 'decimal', maskable: true, maskIsValue: true, writable: true, headers: [['NXOXM_ET_ERSPAN_VER', 12, 0, '2.10']] },
+  { name: 'tun_erspan_dir', bytes: 1, bits: 1, word: F.TUN_ERSPAN_DIR, format: 'decimal', maskable: true, maskIsValue: true, writable: true, headers: [['NXOXM_ET_ERSPAN_DIR', 13, 0, '2.10']] },
+  { name: 'tun_erspan_hwid', bytes: 1, bits: 6, word: F.TUN_ERSPAN_HWID, format: 'hexadecimal', maskable: true, maskIsValue: true, writable: true, headers: [['NXOXM_ET_ERSPAN_HWID', 14, 0, '2.10']] },
+  { name: 'tun_gtpu_flags', bytes: 1, word: F.TUN_GTPU_FLAGS, format: 'hexadecimal', maskable: true, maskIsValue: true, headers: [['NXOXM_ET_GTPU_FLAGS', 15, 0, '2.13']] },
+  { name: 'tun_gtpu_msgtype', bytes: 1, word: F.TUN_GTPU_MSGTYPE, format: 'decimal', maskable: true, maskIsValue: true, headers: [['NXOXM_ET_GTPU_MSGTYPE', 16, 0, '2.13']] },
 ] as const satisfies readonly Row[];
 
 // biome-ignore format: one row a field

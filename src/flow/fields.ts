@@ -58,6 +58,7 @@ export interface Field {
   readonly implies: number;
   readonly format: FieldFormat;
   readonly maskable: boolean;
+  readonly maskIsValue: boolean;
   readonly writable: boolean;
   readonly requires: FieldPrereq;
   readonly of10: 'exact' | 'cidr' | undefined;
@@ -119,6 +120,7 @@ function makeField(row: Row, id: number): Field {
     implies: row.implies ?? 0,
     format: row.format,
     maskable: row.maskable ?? false,
+    maskIsValue: row.maskIsValue ?? false,
     writable: row.writable ?? false,
     requires: row.requires ?? 'none',
     of10: row.of10,
@@ -312,6 +314,11 @@ export function matchFieldMaskedU32(match: Match, field: Field, value: number, m
   if (field === DL_VLAN && value === 0xffff) {
     match.mask[w] = 0xffff;
     match.flow[w] = 0;
+    return;
+  }
+  if (field.maskIsValue) {
+    match.mask[w] = mask === 0 ? 0 : value & field.full;
+    match.flow[w] = value & mask & field.full;
     return;
   }
   // A mask over all of the value's bytes is exact, also where the word keeps more bits than those (ICMP types).

@@ -234,7 +234,8 @@ export function parseIpv6(text: string): bigint | undefined {
   return value;
 }
 
-const IPV6_RE = /^\s*([0-9a-fA-F:.]{1,46})(?:\/(?:([+-]?\d+)(?![0-9a-fA-F:.])|([0-9a-fA-F:.]{1,46})))?/;
+/** What begins with a digit after the slash is a prefix length, even if it goes on as an address. */
+const IPV6_RE = /^\s*([0-9a-fA-F:.]{1,46})(?:\/(?:\s*([+-]?\d+)|([0-9a-fA-F:.]{1,46})))?/;
 
 /** An IPv6 address at the start of some text, perhaps with a mask or prefix length. @throws FlowTextError */
 export function scanIpv6Masked(text: string): { value: bigint; mask: bigint; length: number } {

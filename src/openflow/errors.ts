@@ -218,6 +218,18 @@ export class OfpError extends Error {
     this.name = 'OfpError';
     this.code = code;
   }
+
+  /** What a printed message says of it. */
+  get printedName(): string {
+    return this.code;
+  }
+}
+
+/** A bad reply of a switch that the C tools, which answer no replies, have no OpenFlow error for. */
+export class BadReplyError extends OfpError {
+  override get printedName(): string {
+    return '<invalid>';
+  }
 }
 
 /** One error on the wire: `vendor` 0 is the standard itself. */

@@ -16,7 +16,7 @@ export interface Outcome {
 export class OfctlWorld {
   readonly host = new SimHost();
 
-  #io(stdin: string): { io: ToolIo; printed: { out: string; err: string } } {
+  #io(stdin: string | Uint8Array): { io: ToolIo; printed: { out: string; err: string } } {
     const printed = { out: '', err: '' };
     const io: ToolIo = {
       host: this.host,
@@ -29,7 +29,7 @@ export class OfctlWorld {
         printed.err += text;
       },
       outBytes: () => {},
-      readStdin: () => new TextEncoder().encode(stdin),
+      readStdin: () => (typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin),
       isTty: false,
       terminalColumns: undefined,
       die: () => {
@@ -40,7 +40,7 @@ export class OfctlWorld {
   }
 
   /** Runs the tool with the words after its name. */
-  async run(args: readonly string[], stdin = ''): Promise<Outcome> {
+  async run(args: readonly string[], stdin: string | Uint8Array = ''): Promise<Outcome> {
     const { io, printed } = this.#io(stdin);
     let status: number;
     try {

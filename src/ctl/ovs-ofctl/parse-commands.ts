@@ -16,7 +16,12 @@ import {
   OFPMT_OXM,
 } from '../../flow/match/nxm.ts';
 import { decodeOf10Match, encodeOf10Match, OF10_MATCH_BYTES, OFPFW10 } from '../../flow/match/of10.ts';
-import { decodeOf11Match, encodeOf11Match, OF11_MATCH_BYTES } from '../../flow/match/of11.ts';
+import {
+  decodeOf11Match,
+  decodeStandardMatch,
+  encodeOf11Match,
+  OF11_MATCH_BYTES,
+} from '../../flow/match/of11.ts';
 import { OFPP } from '../../flow/ports.ts';
 import { FlowTextError } from '../../flow/text.ts';
 import type { OfpAct } from '../../openflow/actions/action.ts';
@@ -24,6 +29,7 @@ import { checkActionsConsistency } from '../../openflow/actions/check.ts';
 import { decodeActions } from '../../openflow/actions/decode.ts';
 import { encodeActions } from '../../openflow/actions/encode.ts';
 import { formatActions } from '../../openflow/actions/format.ts';
+import { OfpError } from '../../openflow/errors.ts';
 import { decodeInstructions, encodeInstructions } from '../../openflow/instructions.ts';
 import { asOfpError } from '../../openflow/messages/decode.ts';
 import { encodeMessage } from '../../openflow/messages/encode.ts';
@@ -181,6 +187,8 @@ async function parseActionBytes(
     const tableId = comma < 0 ? 0 : atoi(text.slice(0, comma));
     const input = hexBytes(text.slice(comma + 1));
     const result = attempt<readonly OfpAct[]>(() => {
+      if (input.length === 0)
+        throw new OfpError(instructions && version >= OFP11 ? 'OFPBIC_BAD_LEN' : 'OFPBRC_BAD_LEN');
       const r = new ByteReader(input);
       if (!instructions) return decodeActions(r, input.length, version);
       const actions = decodeInstructions(r, input.length, version);
@@ -226,7 +234,7 @@ const parseOf10Match = writes('parse-ofp10-match', undefined, [0, 0], async (ofc
 const parseOf11Match = writes('parse-ofp11-match', undefined, [0, 0], async (ofctl) => {
   for (const { text } of significantLines(new TextDecoder().decode(ofctl.io.readStdin()))) {
     const input = sized(hexBytes(text), OF11_MATCH_BYTES);
-    const result = attempt(() => decodeOf11Match(new ByteReader(input)));
+    const result = attempt(() => decodeStandardMatch(new ByteReader(input)));
     if ('error' in result) {
       ofctl.print(`bad ofp11_match: ${result.error}\n`);
       continue;

@@ -5,6 +5,7 @@
  * C counterpart: nx_match_to_string and nx_match_from_string of lib/nx-match.c.
  */
 import { ByteReader, ByteWriter } from '../../base/bytes.ts';
+import { scanHexBytes } from '../../base/parse.ts';
 import {
   fieldByHeader,
   fieldByName,
@@ -37,7 +38,10 @@ function entryName(header: RawHeader): string {
   return `${header.header >>> 16}:${(header.header >>> 9) & 0x7f}`;
 }
 
-/** Entries as text. */
+/**
+ * Entries as text. A tunnel option reads as the C tool shows it: as many of the leading bytes of the longest option as
+ * it has itself, so that mostly there are zeros to be seen.
+ */
 export function entriesToText(bytes: Uint8Array): string {
   if (bytes.length === 0) return '<any>';
   const r = new ByteReader(bytes);
@@ -51,8 +55,9 @@ export function entriesToText(bytes: Uint8Array): string {
       pullRawHeader(r, raw, { allowCookie: true });
       const width = checkPayload(r, raw);
       const masked = (raw.header & HAS_MASK) !== 0;
-      const value = hexOf(r.pos, width);
-      parts.push(`${entryName(raw)}(${masked ? `${value}/${hexOf(r.pos + width, width)}` : value})`);
+      const leading = raw.field && raw.field.tunIndex >= 0 ? raw.field.bytes - width : 0;
+      const show = (at: number): string => `${'00'.repeat(leading)}${hexOf(at, width)}`.slice(0, 2 * width);
+      parts.push(`${entryName(raw)}(${masked ? `${show(r.pos)}/${show(r.pos + width)}` : show(r.pos)})`);
       r.skip(masked ? width * 2 : width);
       good = r.pos;
     }
@@ -84,20 +89,6 @@ function headerByName(name: string): { header: number; experimenter: number } | 
     };
   }
   return undefined;
-}
-
-/** Hexadecimal bytes at `pos`, blanks between them allowed. */
-function scanHexBytes(text: string, pos: number): { bytes: number[]; end: number } {
-  const bytes: number[] = [];
-  const re = /[ \t\r\n]*([0-9a-fA-F]{2})/y;
-  let end = pos;
-  for (;;) {
-    re.lastIndex = end;
-    const m = re.exec(text);
-    if (!m) return { bytes, end };
-    bytes.push(Number.parseInt(m[1]!, 16));
-    end = re.lastIndex;
-  }
 }
 
 /** Entries from text. @throws FlowTextError */
@@ -133,7 +124,7 @@ export function entriesFromText(text: string): Uint8Array {
     }
     w.u32(header);
     if (header >>> 16 === OXM_CLASS_EXPERIMENTER) w.u32(found.experimenter);
-    w.put(Uint8Array.from(value.bytes));
+    w.put(value.bytes);
     if (masked) {
       skip(' ');
       if (text[at] !== '/') throw new FlowTextError(`${text}: missing / in masked field ${name}`);
@@ -142,7 +133,7 @@ export function entriesFromText(text: string): Uint8Array {
       if (mask.bytes.length !== value.bytes.length) {
         throw new FlowTextError(`${text.slice(at, at + 2)}: hex digits expected`);
       }
-      w.put(Uint8Array.from(mask.bytes));
+      w.put(mask.bytes);
     }
     skip(' ');
     if (text[at] !== ')') throw new FlowTextError(`${text}: missing ) following field ${name}`);

@@ -174,6 +174,9 @@ function encodeStandard(out: ByteWriter, match: Match): void {
   out.u32(~mask[F.METADATA]! >>> 0).u32(~mask[F.METADATA + 1]! >>> 0);
 }
 
+/** Reads the fixed match, whatever type and length it says it has. @throws MatchError */
+export const decodeStandardMatch = (r: ByteReader): Match => decodeStandard(r, undefined);
+
 /** Reads the match of an OpenFlow 1.1+ message, whichever type it has. @throws MatchError */
 export function decodeOf11Match(r: ByteReader, options: DecodeMatchOptions = {}): Match {
   if (r.left < 4) throw new MatchError('OFPBMC_BAD_LEN');

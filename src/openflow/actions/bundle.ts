@@ -62,8 +62,9 @@ function decodeBundle(r: ByteReader, end: number, load: boolean, d: ActionDecodi
   if (!isHashFields(fields)) fail(`unsupported fields ${fields}`);
   else if (count > MAX_MEMBERS) fail('too many members');
   else if (algorithm >= ALGORITHMS.length) fail(`unsupported algorithm ${algorithm}`);
-  else if (memberType !== MEMBER_TYPE) fail(`unsupported member type ${memberType}`);
-  if (zero !== 0) fail('reserved field is nonzero');
+  else if (memberType !== MEMBER_TYPE && !load) fail(`unsupported member type ${memberType}`);
+  // As in C only the form without a destination minds.
+  if (zero !== 0 && !load) fail('reserved field is nonzero');
   let dst: Subfield | undefined;
   if (load) {
     dst = { field: fieldOfNxm(header, d.tun), ...bitRange(ofsNbits) };

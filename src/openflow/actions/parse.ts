@@ -68,6 +68,8 @@ class Parsing implements ActionParsing {
   }
 
   nested(text: string, outer: OfpActKind): OfpAct[] {
+    // As in the C tools a clone forgets what the actions before it need.
+    if (outer === 'clone') this.protocols = P.ANY;
     return this.list(text, false, outer);
   }
 }

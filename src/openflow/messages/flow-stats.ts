@@ -5,7 +5,7 @@
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { formatPort, formatTable, OFPP, portFromOf10, portToOf10 } from '../../flow/ports.ts';
-import { OfpError } from '../errors.ts';
+import { BadReplyError, OfpError } from '../errors.ts';
 import {
   actionsText,
   matchText,
@@ -107,7 +107,39 @@ function rest(r: ByteReader, start: number, length: number): number {
   return left;
 }
 
+/** The same for what is left to the instructions of OpenFlow 1.1 and later, which check that there is so much. */
+function restForInstructions(r: ByteReader, start: number, length: number): number {
+  const left = length - (r.pos - start);
+  if (left < 0) throw new OfpError('OFPBIC_BAD_LEN');
+  return left;
+}
+
+/** Bytes of a flow before its match. */
+const FIXED_BYTES = { of11: 48, of15: 24 };
+
+function checkFixed(r: ByteReader, bytes: number, Failure: typeof OfpError): void {
+  if (r.left >= bytes && r.peekU16() >= bytes) return;
+  log.warnRl(
+    limit,
+    r.left < bytes
+      ? `OFPST_FLOW reply has ${r.left} leftover bytes at end`
+      : `OFPST_FLOW reply claims invalid length ${r.peekU16()}`,
+  );
+  throw new Failure('OFPBRC_BAD_LEN');
+}
+
+/** Runs a part of decoding for whose errors C has no OpenFlow error. */
+function orBadReply<T>(what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    log.warnRl(limit, what);
+    throw new BadReplyError('OFPBRC_BAD_LEN', (error as Error).message);
+  }
+}
+
 function decodeFlow15(r: ByteReader, c: DecodeContext): FlowStats {
+  checkFixed(r, FIXED_BYTES.of15, BadReplyError);
   const start = r.pos;
   const length = r.u16();
   r.skip(2);
@@ -119,9 +151,9 @@ function decodeFlow15(r: ByteReader, c: DecodeContext): FlowStats {
   const rawFlags = r.u16();
   const importance = r.u16();
   const cookie = r.u64();
-  const match = readMatch11(r, c, c.options.matches);
+  const match = orBadReply('OFPST_FLOW reply bad match', () => readMatch11(r, c, c.options.matches));
   const flags = decodeFlowFlags(rawFlags, c.version);
-  const oxs = readOxs(r);
+  const oxs = orBadReply('OXS OFPST_FLOW reply bad stats', () => readOxs(r));
   return {
     match,
     cookie,
@@ -135,13 +167,14 @@ function decodeFlow15(r: ByteReader, c: DecodeContext): FlowStats {
     hardAge: -1,
     packetCount: oxs.packetCount,
     byteCount: oxs.byteCount,
-    actions: readInstructions(r, rest(r, start, length), c),
+    actions: readInstructions(r, restForInstructions(r, start, length), c),
     flags,
     importance,
   };
 }
 
 function decodeFlow11(r: ByteReader, c: DecodeContext): FlowStats {
+  checkFixed(r, FIXED_BYTES.of11, OfpError);
   const start = r.pos;
   const length = r.u16();
   const tableId = r.u8();
@@ -158,6 +191,7 @@ function decodeFlow11(r: ByteReader, c: DecodeContext): FlowStats {
   const packetCount = r.u64();
   const byteCount = r.u64();
   const match = readMatch11(r, c, c.options.matches);
+  const flags = c.version >= 4 ? decodeFlowFlags(rawFlags, c.version) : 0;
   return {
     match,
     cookie,
@@ -171,8 +205,8 @@ function decodeFlow11(r: ByteReader, c: DecodeContext): FlowStats {
     hardAge: -1,
     packetCount,
     byteCount,
-    actions: readInstructions(r, rest(r, start, length), c),
-    flags: c.version >= 4 ? decodeFlowFlags(rawFlags, c.version) : 0,
+    actions: readInstructions(r, restForInstructions(r, start, length), c),
+    flags,
     importance: c.version >= 5 ? importance : 0,
   };
 }

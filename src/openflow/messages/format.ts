@@ -4,7 +4,7 @@
 import { NO_COLORS } from '../../base/colors.ts';
 import { hexDump } from '../../base/hex-dump.ts';
 import { MatchPool } from '../../flow/match/pool.ts';
-import { OfpError, type OfpErrorName } from '../errors.ts';
+import { OfpError } from '../errors.ts';
 import { DecodeContext, type FormatContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
 import { asOfpError, bodyReader, OFPSF_MORE, tryDecodeMessage, xidOf } from './decode.ts';
@@ -39,7 +39,7 @@ function multipartText(bytes: Uint8Array): string {
 
 const endLine = (s: string): string => (s === '' || s.endsWith('\n') ? s : `${s}\n`);
 const chomp = (s: string): string => (s.endsWith(' ') ? s.slice(0, -1) : s);
-const errorLine = (error: OfpErrorName): string => `***decode error: ${error}***\n`;
+const errorLine = (error: OfpError): string => `***decode error: ${error.printedName}***\n`;
 
 function contextFor(bytes: Uint8Array, version: number, raw: Raw, options: FormatOptions): FormatContext {
   return {
@@ -101,7 +101,7 @@ function formatWith(pool: MatchPool, bytes: Uint8Array, options: FormatOptions):
     raw = identify(bytes);
     checkLength(raw, version, bytes.length);
   } catch (thrown) {
-    return endLine(errorLine(asOfpError(thrown).code) + hexDump(bytes));
+    return endLine(errorLine(asOfpError(thrown)) + hexDump(bytes));
   }
   const header = headerText(raw, version, xidOf(bytes));
   const { text: decoded, error } = bodyText(bytes, raw, contextFor(bytes, version, raw, options), {
@@ -114,7 +114,7 @@ function formatWith(pool: MatchPool, bytes: Uint8Array, options: FormatOptions):
   if (error && raw.kind === 'group_stats_reply') body += ' ***parse error***';
   if (!error) return endLine(chomp(header + body) + (dump ? `\n${hexDump(bytes)}` : ''));
   const text = body === '' ? `${header} ` : endLine(chomp(header + body));
-  return endLine(text + errorLine(error.code) + hexDump(bytes));
+  return endLine(text + errorLine(error) + hexDump(bytes));
 }
 
 const endsWithDump = (options: FormatOptions): boolean => (options.verbosity ?? 1) >= 5;

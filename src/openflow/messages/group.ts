@@ -164,8 +164,13 @@ function putBuckets11(w: ByteWriter, buckets: readonly Bucket[], version: number
   }
 }
 
+/**
+ * Buckets without a number get the lowest that is free. As in the C tools "free" is only about the buckets that come
+ * after the first one without: what ones before it have is the user's mistake, which the switch will refuse.
+ */
 function putBuckets15(w: ByteWriter, buckets: readonly Bucket[], type: GroupType, version: number): void {
-  const used = new Set(buckets.map((b) => b.bucketId));
+  const first = buckets.findIndex((b) => b.bucketId > BUCKET.MAX);
+  const used = new Set(buckets.slice(first + 1).map((b) => b.bucketId));
   let next = 0;
   for (const b of buckets) {
     let id = b.bucketId;

@@ -2,7 +2,7 @@
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { formatTable, type NameMap } from '../../flow/ports.ts';
-import { OfpError } from '../errors.ts';
+import { BadReplyError, OfpError } from '../errors.ts';
 import { type Codec, emptyCodec } from './codec.ts';
 import type { TableConfig, TableMiss } from './message.ts';
 import {
@@ -179,6 +179,7 @@ export const tableStatus: Codec<'table_status'> = {
     const reason = r.u8();
     if (!(reason in REASONS)) throw new OfpError('OFPBPC_BAD_VALUE');
     r.skip(7);
+    if (r.left === 0) throw new BadReplyError('OFPBRC_BAD_LEN');
     return { kind: 'table_status', reason, desc: readDesc(r) };
   },
   encode(w, m) {
