@@ -117,7 +117,7 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
     return;
   }
   if (settings.monitor && role !== 'child') {
-    monitor(role === 'monitor');
+    monitor(daemon, sink, role === 'monitor');
     return;
   }
   const own = parsed.options.filter((o) => o.id in daemon.options) as ParsedOption<Id>[];
@@ -127,12 +127,14 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
 /**
  * Starts this program again in a role. `ended` gets the exit status: 0 once it serves, or that of its death.
  * @param state descriptor of the file for {@link DaemonContext.crashState}, if it gets one
+ * @param onServing called when a child that is not detached serves
  */
 function startChild(
   role: string,
   detached: boolean,
   state: number | undefined,
   ended: (status: number, signal: string | null) => void,
+  onServing: () => void = () => {},
 ): void {
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...process.argv.slice(2)], {
     detached,
@@ -142,8 +144,12 @@ function startChild(
   let served = false;
   child.stdio[READY_FD]!.on('data', () => {
     served = true;
-    if (detached) ended(0, null);
-    else forwardReady();
+    if (detached) {
+      ended(0, null);
+      return;
+    }
+    forwardReady();
+    onServing();
   });
   child.on('exit', (status, signal) => {
     if (!detached || !served) ended(status ?? 1, signal);
@@ -190,12 +196,19 @@ const crashState = {
 };
 
 /** Stays between the starter and the daemon, and starts the daemon again when it dies of a crash. */
-function monitor(detached: boolean): void {
+function monitor<Id extends string>(daemon: Daemon<Id>, sink: LogSink, detached: boolean): void {
   let crashes = 0;
+  let attached = detached;
+  // As the daemon itself does when it serves; its successors have what this process has left.
+  const detach = (): void => {
+    if (!attached) return;
+    attached = false;
+    detachStandardStreams(daemon, sink);
+  };
   let lastRestart = Number.NEGATIVE_INFINITY;
   const state = openStateFile();
   const run = (): void => {
-    startChild('child', false, state, (status, signal) => {
+    const ended = (status: number, signal: string | null): void => {
       const why = signal === null ? `exited with status ${status}` : `killed (${signal})`;
       if (
         !['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGPIPE', 'SIGSEGV'].includes(signal ?? '')
@@ -212,7 +225,8 @@ function monitor(detached: boolean): void {
         log.err(`${crashes} crashes: daemon died, ${why}, restarting`);
         run();
       }, wait);
-    });
+    };
+    startChild('child', false, state, ended, detach);
   };
   run();
   if (detached) process.title = 'monitoring daemon';
@@ -307,13 +321,11 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     if (error instanceof SystemError) fatal(error.message);
     throw error;
   }
-  if (process.env[ROLE] !== undefined) {
+  if (settings.detach) {
     if (!settings.noChdir) process.chdir('/');
-    if (daemon.keepsOutput !== true)
-      detachStandardStreams(daemon.keepsOutput === 'errors' ? [0, 1] : [0, 1, 2]);
-    sink.closeConsole();
-    forwardReady();
+    detachStandardStreams(daemon, sink);
   }
+  forwardReady();
 }
 
 async function lockMemory(): Promise<void> {
@@ -326,11 +338,13 @@ async function lockMemory(): Promise<void> {
 }
 
 /** The starter may wait for the end of its pipes: let go of them. */
-function detachStandardStreams(descriptors: readonly number[]): void {
+function detachStandardStreams<Id extends string>({ keepsOutput }: Daemon<Id>, sink: LogSink): void {
+  const descriptors = keepsOutput === true ? [] : keepsOutput === 'errors' ? [0, 1] : [0, 1, 2];
   for (const fd of descriptors) {
     fs.closeSync(fd);
     fs.openSync('/dev/null', 'r+');
   }
+  sink.closeConsole();
 }
 
 /**

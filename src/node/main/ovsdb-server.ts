@@ -36,7 +36,8 @@ void runDaemon({
     });
     if (!(await server.start())) fatal('server configuration failed');
     if (settings.run === undefined) {
-      log.info(`${program} (Open vSwitch) ${OVS_VERSION}`);
+      // A detached daemon says it in its log only.
+      host.loop.defer(() => log.info(`${program} (Open vSwitch) ${OVS_VERSION}`));
       return;
     }
     const child = spawn('/bin/sh', ['-c', settings.run], { stdio: 'inherit' });
