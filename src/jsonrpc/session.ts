@@ -22,6 +22,14 @@ export interface SessionEvents {
   drained?(): void;
 }
 
+/** What can be changed while a session lasts. */
+export interface ConnectionOptions {
+  /** 0 for the default. */
+  readonly maxBackoffMs: number;
+  /** 0 for none. */
+  readonly probeIntervalMs: number;
+}
+
 export interface SessionOptions {
   /** Whether to try again (default true). */
   readonly retry?: boolean;
@@ -94,6 +102,18 @@ export class JsonRpcSession {
     this.#remotes = shuffled(this.#host, remotes);
     this.reconnect.backoffFreeTries = remotes.length;
     if (!remotes.includes(current)) this.forceReconnect();
+  }
+
+  applyOptions({ maxBackoffMs, probeIntervalMs }: ConnectionOptions): void {
+    this.reconnect.setBackoff(0, maxBackoffMs);
+    this.reconnect.setProbeInterval(probeIntervalMs);
+    this.#task.wake();
+  }
+
+  /** Lets the next attempts, one with each remote, be made without waiting. */
+  resetBackoff(): void {
+    // Losing the connection that there is uses one up.
+    this.reconnect.backoffFreeTries = this.#remotes.length + (this.isConnected ? 1 : 0);
   }
 
   /** Drops the connection and tries the next remote. */

@@ -103,7 +103,11 @@ export function* databaseToText(db: Database, annotations: Annotations): Generat
   yield `${piece}${piece === '{' ? '' : ','}${rest}`;
 }
 
-function updateRow(table: Table, fields: Datum[], json: Json, isDiff: boolean): void {
+/**
+ * Gives a row's fields the values of `json`, or (`isDiff`) changes them by these differences.
+ * @throws OvsdbError
+ */
+export function updateFields(table: Table, fields: Datum[], json: Json, isDiff: boolean): void {
   if (!isJsonObject(json)) throw syntaxError(json, 'row must be JSON object');
   for (const name in json) {
     const column = table.schema.byName.get(name);
@@ -120,10 +124,10 @@ function replayRow(txn: Transaction, table: Table, uuid: Uuid, json: Json, isDif
     if (!row) throw syntaxError(undefined, `transaction deletes row ${uuid} that does not exist`);
     txn.delete(row);
   } else if (row) {
-    updateRow(table, txn.modify(row).fields, json, isDiff);
+    updateFields(table, txn.modify(row).fields, json, isDiff);
   } else {
     const fields = table.defaultFields();
-    updateRow(table, fields, json, false);
+    updateFields(table, fields, json, false);
     txn.insert(table, uuid, fields);
   }
 }

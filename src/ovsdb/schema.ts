@@ -194,7 +194,7 @@ function checkReferences(column: ColumnSchema, tables: ReadonlyMap<string, Table
   check(column.type.value, 'value');
 }
 
-function columnToJson(column: ColumnSchema): Json {
+export function columnToJson(column: ColumnSchema): Json {
   return {
     ...(column.mutable ? {} : { mutable: false }),
     ...(column.persistent ? {} : { ephemeral: true }),

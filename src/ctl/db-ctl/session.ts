@@ -7,6 +7,7 @@
  */
 
 import type { Vlog } from '../../base/vlog.ts';
+import { parseRemotes } from '../../jsonrpc/remotes.ts';
 import { TextError } from '../../ovsdb/atom.ts';
 import { Idl } from '../../ovsdb/idl/idl.ts';
 import type { Txn, TxnStatus } from '../../ovsdb/idl/txn.ts';
@@ -83,10 +84,8 @@ export class Session<S extends SchemaSpec, C extends CtlContext<S>> {
   async #run(): Promise<number> {
     this.#prepare();
     const { remote, retry, leaderOnly, shuffleRemotes } = this.#options;
-    this.idl.connect(
-      remote.split(',').filter((r) => r !== ''),
-      { retry, leaderOnly, shuffle: shuffleRemotes },
-    );
+    const { remotes, clusterId } = parseRemotes(remote);
+    this.idl.connect(remotes, { retry, leaderOnly, shuffle: shuffleRemotes, clusterId });
     for (let seqno = 0; ; ) {
       await this.nextChange(seqno);
       seqno = this.idl.seqno;

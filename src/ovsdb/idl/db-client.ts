@@ -1,26 +1,29 @@
 /**
  * A client's connection to one database: monitors it, follows its changes over reconnections, carries
- * transactions and holds a lock. It knows messages, not rows; {@link Idl} is the replica above it.
+ * transactions and holds a lock. It knows messages, not rows; {@link Idl} and a relay's database are replicas above it.
  *
  * After a connection breaks, monitor_cond_since asks only for what has changed since the last known
- * transaction; servers that do not know it, or that method's predecessor, are asked in the older ways. In a
- * cluster only a connected member (by default only the leader) is used. C counterpart: lib/ovsdb-cs.c.
+ * transaction; servers that do not know it, or that method's predecessor, are asked in the older ways. What the server
+ * tells of its databases decides whether it is of use: in a cluster a connected member (by default only the leader), of
+ * relays only one that is connected to its source. C counterpart: lib/ovsdb-cs.c.
  */
 import type { Host, SystemError } from '../../base/host.ts';
-import { ZERO_UUID } from '../../base/uuid.ts';
-import { vlog } from '../../base/vlog.ts';
-import { type Json, type JsonObject, sortedJson } from '../../jsonrpc/json.ts';
+import { type Uuid, ZERO_UUID } from '../../base/uuid.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
+import { type Json, JsonError, type JsonObject, parseJson, sortedJson } from '../../jsonrpc/json.ts';
 import type { JsonRpcMessage } from '../../jsonrpc/jsonrpc.ts';
+import { Requests, type ResponseHandler } from '../../jsonrpc/requests.ts';
 import { JsonRpcSession } from '../../jsonrpc/session.ts';
 
 const log = vlog('ovsdb_cs');
+const absentLimit = new RateLimit(5, 5);
 
 /** The forms of updates: of RFC 7047 (old and new values), and of monitor_cond (changes only). */
 export type UpdateForm = 'old-new' | 'changes';
 
 export interface DbClientEvents {
   /** The columns to monitor, by table, as far as the server's schema has them.
-   * @param schema the server's, if it had to be asked for because it lacks some of ours */
+   * @param schema the server's, if it had to be asked for because it lacks some of ours, or always with `schemaFirst` */
   columns(schema: JsonObject | undefined): ReadonlyMap<string, readonly string[]>;
   /** The database's contents: all of them, or (`incremental`) what changed since the connection broke. */
   contents(updates: JsonObject, form: UpdateForm, incremental: boolean): void;
@@ -35,24 +38,48 @@ export interface DbClientOptions {
   /** In a cluster, use only the leader (default true). */
   readonly leaderOnly?: boolean;
   readonly probeIntervalMs?: number;
+  /** Use only servers of this cluster. */
+  readonly clusterId?: Uuid | undefined;
+  /** Ask for the schema before monitoring: a round trip more, for those that know none (default false). */
+  readonly schemaFirst?: boolean;
 }
 
 const METHODS = ['monitor_cond_since', 'monitor_cond', 'monitor'] as const;
 const SERVER_MONITOR = ['monid', '_Server'];
-const SERVER_COLUMNS = ['name', 'model', 'connected', 'leader'];
+const SERVER_COLUMNS = ['name', 'model', 'connected', 'leader', 'cid', 'index'];
+
+/** Why a server is left for another. */
+const REASONS = {
+  clustered: {
+    noSchema: 'clustered database server has not yet joined cluster',
+    disconnected: 'clustered database server is disconnected from cluster',
+    notLeader: 'clustered database server is not cluster leader',
+  },
+  relay: {
+    noSchema: 'relay database server has not yet connected to the relay source',
+    disconnected: 'relay database server is disconnected from the relay source',
+    notLeader: 'relay database server cannot be a leader',
+  },
+} as const;
 
 export class DbClient {
   readonly #database: string;
   readonly #events: DbClientEvents;
   readonly #leaderOnly: boolean;
+  readonly #schemaFirst: boolean;
   readonly #session: JsonRpcSession;
-  /** Replies that are waited for, by request id. A handler gets undefined when the connection breaks. */
-  readonly #waiting = new Map<number, (reply: JsonRpcMessage | undefined) => void>();
+  readonly #requests: Requests;
+  #clusterId: Uuid | undefined;
+  /** Rows of the server's table "Database". */
   readonly #server = new Map<string, JsonObject>();
-  #nextId = 0;
+  #watchesServer = false;
   #method = 0;
   #lastTransaction = ZERO_UUID;
   #monitoring = false;
+  /** This server is of no use; the connection is about to end. */
+  #left = false;
+  /** Of the entries of the cluster's log; a server that has fewer than another had is behind. */
+  #minIndex = 0;
   #lockName: string | undefined;
   #lockDenied = false;
   hasLock = false;
@@ -69,16 +96,19 @@ export class DbClient {
     this.#database = database;
     this.#events = events;
     this.#leaderOnly = options.leaderOnly ?? true;
+    this.#schemaFirst = options.schemaFirst ?? false;
+    this.#clusterId = options.clusterId;
     this.#session = new JsonRpcSession(
       host,
       remotes,
       {
-        connected: () => this.#start(),
+        connected: () => this.#connected(),
         message: (message) => this.#message(message),
         disconnected: (error) => this.#stop(error),
       },
       options,
     );
+    this.#requests = new Requests((message) => this.#session.send(message));
   }
 
   get session(): JsonRpcSession {
@@ -91,6 +121,10 @@ export class DbClient {
   get isMonitoring(): boolean {
     return this.#monitoring;
   }
+  /** The transaction up to which contents and updates have come; all zeros if the server has no names for them. */
+  get lastTransaction(): Uuid {
+    return this.#lastTransaction;
+  }
   get lockName(): string | undefined {
     return this.#lockName;
   }
@@ -99,13 +133,22 @@ export class DbClient {
     return this.#lockDenied;
   }
 
-  setRemotes(remotes: readonly string[]): void {
+  setRemotes(remotes: readonly string[], clusterId?: Uuid): void {
+    const other = clusterId !== this.#clusterId;
+    this.#clusterId = clusterId;
     this.#session.setRemotes(remotes);
+    if (other) this.#session.forceReconnect();
   }
 
   /** From now on tries to reconnect for ever. */
   enableReconnect(): void {
     this.#session.reconnect.maxTries = Number.POSITIVE_INFINITY;
+  }
+
+  /** What has been made of the contents cannot be right: gets them as a whole, over another connection. */
+  startAfresh(): void {
+    this.#lastTransaction = ZERO_UUID;
+    this.#leave();
   }
 
   close(): void {
@@ -116,7 +159,8 @@ export class DbClient {
   /** Asks for a lock, and again after each reconnection; undefined gives it back. */
   setLock(name: string | undefined): void {
     if (name === this.#lockName) return;
-    if (this.#lockName !== undefined && this.#session.isConnected) this.#request('unlock', [this.#lockName]);
+    if (this.#lockName !== undefined && this.#session.isConnected)
+      this.#requests.send('unlock', [this.#lockName]);
     this.#lockName = name;
     this.hasLock = false;
     this.#lockDenied = false;
@@ -127,33 +171,66 @@ export class DbClient {
   transact(params: readonly Json[]): Promise<Json | undefined> {
     return new Promise((resolve) => {
       if (!this.#monitoring) return resolve(undefined);
-      this.#request('transact', params, (reply) => {
+      this.#requests.send('transact', params, (reply) => {
         if (reply?.type === 'reply') resolve(reply.result);
         else resolve(reply?.type === 'error' ? reply.error : undefined);
       });
     });
   }
 
-  #request(
-    method: string,
-    params: readonly Json[],
-    done: (reply: JsonRpcMessage | undefined) => void = () => {},
-  ): void {
-    const id = this.#nextId++;
-    this.#waiting.set(id, done);
-    this.#session.send({ type: 'request', method, params, id });
+  /**
+   * Sends a request while `isMonitoring`.
+   * @param done is given undefined if the connection breaks first
+   * @returns makes `done` never be called
+   */
+  request(method: string, params: readonly Json[], done: ResponseHandler): () => void {
+    const id = this.#requests.send(method, params, done);
+    return () => this.#requests.forget(id);
   }
 
+  #connected(): void {
+    this.#method = 0;
+    this.#left = false;
+    this.#requestLock();
+    this.#start();
+    this.#events.stateChanged();
+  }
+
+  /** Monitors both databases, anew if need be. */
   #start(): void {
     this.#server.clear();
-    this.#requestLock();
-    // Both monitors at once: a round trip less for short-lived tools. The answers come in this order.
-    const columns = { Database: [{ columns: SERVER_COLUMNS }] };
-    this.#request('monitor_cond', ['_Server', SERVER_MONITOR, columns], (reply) => {
-      if (reply?.type === 'reply') this.#serverUpdate(reply.result as JsonObject);
+    this.#watchesServer = false;
+    this.#monitoring = false;
+    const names = this.#schemaFirst ? [...SERVER_COLUMNS, 'schema'] : SERVER_COLUMNS;
+    const columns = { Database: [{ columns: names }] };
+    this.#requests.send('monitor_cond', ['_Server', SERVER_MONITOR, columns], (reply) => {
+      if (reply?.type === 'reply') this.#watchServer(reply.result as JsonObject);
+      else if (reply && this.#schemaFirst) this.#requestSchema();
     });
-    this.#monitor(undefined);
-    this.#events.stateChanged();
+    // Both monitors at once: a round trip less for short-lived tools. The answers come in this order.
+    if (!this.#schemaFirst) this.#monitor(undefined);
+  }
+
+  #watchServer(contents: JsonObject): void {
+    this.#watchesServer = true;
+    this.#serverUpdate(contents);
+    if (this.#left) return;
+    // From now on the server does not disconnect us when its databases change, but tells.
+    this.#requests.send('set_db_change_aware', [true]);
+    if (!this.#schemaFirst) return;
+    try {
+      this.#monitor(parseJson(this.#databaseRow!['schema'] as string) as JsonObject);
+    } catch (error) {
+      if (!(error instanceof JsonError)) throw error;
+      this.#leave(`error parsing database schema: ${error.message}`);
+    }
+  }
+
+  #requestSchema(): void {
+    this.#requests.send('get_schema', [this.#database], (reply) => {
+      if (reply?.type === 'reply') this.#monitor(reply.result as JsonObject);
+      else if (reply) this.#leave();
+    });
   }
 
   #stop(error: SystemError | undefined): void {
@@ -166,15 +243,24 @@ export class DbClient {
     this.#monitoring = false;
     this.hasLock = false;
     this.#lockDenied = false;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const done of waiting) done(undefined);
+    this.#requests.abandon();
+  }
+
+  /** Tries another server, or this one again. */
+  #leave(why?: string): void {
+    if (this.#left) return;
+    if (why !== undefined) log.info(`${this.#session.name}: ${why}`);
+    // One that was of use may be so again soon; of others there is no hurry.
+    if (this.#monitoring) this.#session.resetBackoff();
+    this.#left = true;
+    this.#monitoring = false;
+    this.#session.forceReconnect();
   }
 
   #requestLock(): void {
     const name = this.#lockName;
     if (name === undefined) return;
-    this.#request('lock', [name], (reply) => {
+    this.#requests.send('lock', [name], (reply) => {
       if (name !== this.#lockName) return;
       if (reply?.type !== 'reply') return;
       this.hasLock = (reply.result as JsonObject)['locked'] === true;
@@ -188,62 +274,59 @@ export class DbClient {
     const requests: Record<string, Json> = {};
     for (const [table, columns] of this.#events.columns(schema)) requests[table] = [{ columns }];
     const since = method === 'monitor_cond_since' ? [this.#lastTransaction] : [];
-    this.#request(method, [this.#database, ['monid', this.#database], requests, ...since], (reply) => {
+    this.#requests.send(method, [this.#database, ['monid', this.#database], requests, ...since], (reply) => {
       if (reply?.type === 'reply') this.#contents(method, reply.result);
-      else if (reply?.type === 'error') this.#monitorRefused(reply.error, schema !== undefined);
+      else if (reply?.type === 'error') this.#monitorRefused(reply.error, schema);
     });
   }
 
   #contents(method: (typeof METHODS)[number], result: Json): void {
     this.#monitoring = true;
     if (method !== 'monitor_cond_since') {
+      this.#lastTransaction = ZERO_UUID;
       this.#events.contents(result as JsonObject, method === 'monitor' ? 'old-new' : 'changes', false);
-      return;
+    } else {
+      const [found, last, updates] = result as readonly [Json, Json, Json];
+      this.#lastTransaction = String(last);
+      this.#events.contents(updates as JsonObject, 'changes', found === true);
     }
-    const [found, last, updates] = result as readonly [Json, Json, Json];
-    this.#lastTransaction = String(last);
-    this.#events.contents(updates as JsonObject, 'changes', found === true);
   }
 
-  #monitorRefused(error: Json, knewSchema: boolean): void {
+  #monitorRefused(error: Json, schema: JsonObject | undefined): void {
     const tag = typeof error === 'object' && error !== null ? (error as JsonObject)['error'] : error;
     if (tag === 'unknown method' && this.#method + 1 < METHODS.length) {
       this.#method++;
-      this.#monitor(undefined);
-    } else if (tag === 'unknown database' || knewSchema) {
+      this.#monitor(schema);
+    } else if (tag === 'unknown database' || tag === 'database not available' || schema !== undefined) {
       log.warn(`${this.#session.name}: cannot monitor database ${this.#database}: ${sortedJson(error)}`);
-      this.#session.forceReconnect();
+      this.#leave();
     } else {
       // Perhaps the server's schema lacks some of what we asked for.
-      this.#request('get_schema', [this.#database], (reply) => {
-        if (reply?.type === 'reply') this.#monitor(reply.result as JsonObject);
-        else if (reply) this.#session.forceReconnect();
-      });
+      this.#requestSchema();
     }
   }
 
   #message(message: JsonRpcMessage): void {
-    if (message.type === 'reply' || message.type === 'error') {
-      const id = message.id as number;
-      const done = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      done?.(message);
-    } else if (message.type === 'notification') this.#notification(message.method, message.params);
+    if (this.#left) return;
+    if (message.type === 'reply' || message.type === 'error') this.#requests.take(message);
+    else if (message.type === 'notification') this.#notification(message.method, message.params);
   }
 
   #notification(method: string, params: readonly Json[]): void {
     switch (method) {
       case 'update3':
+        if (!this.#monitoring) return;
         this.#lastTransaction = String(params[1]);
         this.#events.update(params[2] as JsonObject, 'changes');
         break;
       case 'update2':
-        if (Array.isArray(params[0]) && params[0][1] === '_Server')
-          this.#serverUpdate(params[1] as JsonObject);
-        else this.#events.update(params[1] as JsonObject, 'changes');
+        // What was on its way when a monitor was given up belongs to no contents that are known.
+        if (Array.isArray(params[0]) && params[0][1] === '_Server') {
+          if (this.#watchesServer) this.#serverUpdate(params[1] as JsonObject);
+        } else if (this.#monitoring) this.#events.update(params[1] as JsonObject, 'changes');
         break;
       case 'update':
-        this.#events.update(params[1] as JsonObject, 'old-new');
+        if (this.#monitoring) this.#events.update(params[1] as JsonObject, 'old-new');
         break;
       case 'locked':
       case 'stolen':
@@ -253,10 +336,32 @@ export class DbClient {
         this.#events.stateChanged();
         break;
       case 'monitor_canceled':
-        // The database was removed or converted.
-        if (Array.isArray(params[0]) && params[0][1] === this.#database) this.#session.forceReconnect();
+        this.#canceled(params);
         break;
     }
+  }
+
+  /** The server's database was removed or replaced: what comes next is known only when all has been asked again. */
+  #canceled([id]: readonly Json[]): void {
+    const database = Array.isArray(id) ? id[1] : undefined;
+    if (database === this.#database) {
+      if (this.#watchesServer) this.#requests.send('monitor_cancel', [SERVER_MONITOR]);
+    } else if (database === '_Server') {
+      this.#requests.send('monitor_cancel', [['monid', this.#database]]);
+    } else {
+      return;
+    }
+    this.#start();
+    this.#events.stateChanged();
+  }
+
+  /** The server's row for our database. */
+  get #databaseRow(): JsonObject | undefined {
+    return [...this.#server.values()].find((row) =>
+      this.#clusterId === undefined
+        ? row['name'] === this.#database
+        : Array.isArray(row['cid']) && row['cid'][1] === this.#clusterId,
+    );
   }
 
   /** Notes what the server says of its databases, and leaves it if it cannot serve ours. */
@@ -264,18 +369,38 @@ export class DbClient {
     for (const [uuid, change] of Object.entries((updates['Database'] ?? {}) as Record<string, JsonObject>)) {
       const values = change['initial'] ?? change['insert'] ?? change['modify'];
       if (values === undefined || values === null) this.#server.delete(uuid);
+      // A difference of a column with one value at most is the new value.
       else this.#server.set(uuid, { ...this.#server.get(uuid), ...(values as JsonObject) });
     }
-    const database = [...this.#server.values()].find((row) => row['name'] === this.#database);
-    if (database?.['model'] !== 'clustered') return;
-    const why =
-      database['connected'] !== true
-        ? 'clustered database server is disconnected from cluster'
-        : this.#leaderOnly && database['leader'] !== true
-          ? 'clustered database server is not cluster leader'
-          : undefined;
-    if (why === undefined) return;
-    log.info(`${this.#session.name}: ${why}; trying another server`);
-    this.#session.forceReconnect();
+    const row = this.#databaseRow;
+    if (!row) {
+      log.infoRl(absentLimit, `${this.#session.name}: server does not have ${this.#database} database`);
+      this.#leave();
+      return;
+    }
+    const why = this.#whyUseless(row);
+    if (why !== undefined) {
+      this.#leave(why);
+    } else if (row['model'] === 'clustered') {
+      // What was seen must not be unseen.
+      const index = typeof row['index'] === 'number' ? row['index'] : 0;
+      if (index < this.#minIndex) {
+        log.warn(`${this.#session.name}: clustered database server has stale data; trying another server`);
+        this.#leave();
+      }
+      this.#minIndex = Math.max(index, this.#minIndex);
+    }
+  }
+
+  #whyUseless(row: JsonObject): string | undefined {
+    const hasSchema = !this.#schemaFirst || typeof row['schema'] === 'string';
+    const model = row['model'];
+    if (model !== 'clustered' && model !== 'relay') return hasSchema ? undefined : 'missing database schema';
+    const reasons = REASONS[model];
+    let why: string | undefined;
+    if (!hasSchema) why = reasons.noSchema;
+    else if (row['connected'] !== true) why = reasons.disconnected;
+    else if (this.#leaderOnly && row['leader'] !== true) why = reasons.notLeader;
+    return why === undefined ? undefined : `${why}; trying another server`;
   }
 }

@@ -2,10 +2,11 @@
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
+import { refuseIfConfigFile, userError } from './command-checks.ts';
 import { parseDbColumn } from './db-remotes.ts';
-import { checkExcludedTables } from './options.ts';
 import type { ServerProgram } from './program.ts';
 import { defaultRemoteOptions } from './remotes.ts';
+import { registerReplicationCommands } from './replication-commands.ts';
 import type { ServedDatabase } from './served.ts';
 
 const log = vlog('ovsdb_server');
@@ -16,23 +17,10 @@ const lines = (items: Iterable<string>): string =>
     .map((item) => `${item}\n`)
     .join('');
 
-/** @throws UnixctlError with the message of an error meant for the user */
-function userError<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof Error) throw new UnixctlError(error.message);
-    throw error;
-  }
-}
-
 export function registerServerCommands(commands: UnixctlCommands, program: ServerProgram): void {
   const { server, configuration } = program;
   const { configFile } = program.settings;
-  const refuseWithConfigFile = (): void => {
-    if (configFile !== undefined)
-      throw new UnixctlError(`Update the ${configFile} and use ovsdb-server/reload instead`);
-  };
+  const refuseWithConfigFile = (): void => refuseIfConfigFile(program);
 
   commands.register('ovsdb-server/compact', '', 0, 1, ([name]) => compact(program, name));
   commands.register('ovsdb-server/memory-trim-on-compaction', 'on|off', 1, 1, ([word]) => {
@@ -70,9 +58,7 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
   commands.register('ovsdb-server/list-remotes', '', 0, 0, () => lines(configuration.remotes.keys()));
   commands.register('ovsdb-server/add-db', 'DB', 1, 1, ([file]) => {
     refuseWithConfigFile();
-    const config = program.commandLineConfig(file!);
-    userError(() => program.openDatabase(file!, config));
-    configuration.databases.set(file!, config);
+    userError(() => program.openDatabase(...program.commandLineConfig(file!)));
     program.saveConfiguration();
     return '';
   });
@@ -112,7 +98,7 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     return '';
   });
   commands.register('memory/show', '', 0, 0, () => memoryText(program));
-  registerReplicationCommands(commands, program, refuseWithConfigFile);
+  registerReplicationCommands(commands, program);
   if (!program.options.useDiff)
     commands.register('ovsdb/file/column-diff-enable', '', 0, 0, () => {
       program.options.useDiff = true;
@@ -120,55 +106,6 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     });
   if (!program.settings.useNoDataConversion)
     commands.register('ovsdb/file/no-data-conversion-enable', '', 0, 0, () => '');
-}
-
-/** Until there is replication these only keep its settings. */
-function registerReplicationCommands(
-  commands: UnixctlCommands,
-  { settings }: ServerProgram,
-  refuseWithConfigFile: () => void,
-): void {
-  let source = settings.syncFrom;
-  let excluded = settings.syncExclude;
-  const probeInterval = (text: string): string => {
-    if (!/^[+-]?\d+$/.test(text)) throw new UnixctlError('Invalid probe interval, integer value expected');
-    return '';
-  };
-  commands.register('ovsdb-server/set-active-ovsdb-server', '', 1, 1, ([server]) => {
-    refuseWithConfigFile();
-    source = server;
-    return '';
-  });
-  commands.register('ovsdb-server/get-active-ovsdb-server', '', 0, 0, () => source ?? '');
-  commands.register('ovsdb-server/connect-active-ovsdb-server', '', 0, 0, () => {
-    refuseWithConfigFile();
-    if (source === undefined) return 'Unable to connect: active server is not specified.\n';
-    throw new UnixctlError('replication is not supported');
-  });
-  commands.register('ovsdb-server/disconnect-active-ovsdb-server', '', 0, 0, () => {
-    refuseWithConfigFile();
-    return '';
-  });
-  commands.register('ovsdb-server/set-active-ovsdb-server-probe-interval', '', 1, 1, ([text]) => {
-    refuseWithConfigFile();
-    return probeInterval(text!);
-  });
-  commands.register('ovsdb-server/set-relay-source-probe-interval', '', 1, 1, ([text]) => {
-    refuseWithConfigFile();
-    return probeInterval(text!);
-  });
-  commands.register('ovsdb-server/set-sync-exclude-tables', '', 0, 1, ([tables]) => {
-    refuseWithConfigFile();
-    try {
-      checkExcludedTables(tables ?? '');
-    } catch (error) {
-      return (error as Error).message;
-    }
-    excluded = tables;
-    return '';
-  });
-  commands.register('ovsdb-server/get-sync-exclude-tables', '', 0, 0, () => excluded ?? '');
-  commands.register('ovsdb-server/sync-status', '', 0, 0, () => 'state: active\n');
 }
 
 /** The reply of `ovsdb-server/compact`. */

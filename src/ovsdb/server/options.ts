@@ -51,7 +51,6 @@ export function ovsdbServerSettings(
   const configFile = last('configFile');
   const syncFrom = last('syncFrom');
   const syncExclude = last('syncExcludeTables');
-  if (syncExclude !== undefined) checkExcludedTables(syncExclude);
   if (configFile !== undefined) {
     if (syncFrom !== undefined || syncExclude !== undefined || has('active'))
       throw new Error('--config-file is mutually exclusive with --sync-from, --sync-exclude and --active');
@@ -72,16 +71,6 @@ export function ovsdbServerSettings(
     configFile:
       configFile === undefined || configFile.startsWith('/') ? configFile : `${dbdir}/${configFile}`,
   };
-}
-
-/** Checks "DB:TABLE,DB:TABLE...". @throws Error worded for the user */
-export function checkExcludedTables(text: string): void {
-  for (const item of text.split(/[ ,]+/)) {
-    if (item === '') continue;
-    const [database, table, extra] = item.split(':');
-    if (!database || !table || extra !== undefined)
-      throw new Error(`invalid syntax: "${item}" in replication exclude tables`);
-  }
 }
 
 export const ovsdbServerUsage = (

@@ -8,11 +8,14 @@ import type { Timer } from '../../base/loop.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../log.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
+import { Relay } from '../relay/relay.ts';
+import { Replicator } from '../replication/replicator.ts';
 import {
   type Configuration,
   configurationText,
   type DatabaseConfig,
   parseConfiguration,
+  sourceConfig,
 } from './configuration.ts';
 import { resolveRemotes, writeRemoteStatus } from './db-remotes.ts';
 import type { OvsdbServerSettings } from './options.ts';
@@ -20,6 +23,7 @@ import { defaultRemoteOptions, Remotes } from './remotes.ts';
 import type { ServedDatabase } from './served.ts';
 import { OvsdbServer } from './server.ts';
 import { ServerDatabase } from './server-db.ts';
+import type { DatabaseStatus } from './service-model.ts';
 import { type FileOptions, Standalone } from './standalone.ts';
 import { resolveTls } from './tls.ts';
 
@@ -39,7 +43,13 @@ export class ServerProgram {
   readonly host: Host;
   readonly settings: OvsdbServerSettings;
   readonly server: OvsdbServer;
-  readonly configuration: Configuration = { remotes: new Map(), databases: new Map() };
+  readonly configuration: Configuration = {
+    remotes: new Map(),
+    databases: new Map(),
+    syncFrom: undefined,
+    syncExclude: undefined,
+    isBackup: false,
+  };
   readonly #remotes: Remotes;
   readonly #serverDb: ServerDatabase;
   readonly options: FileOptions;
@@ -69,10 +79,14 @@ export class ServerProgram {
     if (kept) {
       this.#take(parseConfiguration(kept));
     } else if (settings.configFile === undefined) {
+      configuration.syncFrom = settings.syncFrom;
+      configuration.syncExclude = settings.syncExclude;
+      configuration.isBackup = settings.syncFrom !== undefined && !settings.active;
       for (const name of settings.remotes) configuration.remotes.set(name, defaultRemoteOptions(name));
-      for (const file of settings.databases) {
-        if (configuration.databases.has(file)) log.warn(`Duplicate database configuration: ${file}`);
-        configuration.databases.set(file, this.commandLineConfig(file));
+      for (const argument of settings.databases) {
+        const [file, config] = this.commandLineConfig(argument);
+        if (configuration.databases.has(file)) log.warn(`Duplicate database configuration: ${argument}`);
+        configuration.databases.set(file, config);
       }
     } else if (!this.#load(settings.configFile)) {
       return false;
@@ -90,13 +104,14 @@ export class ServerProgram {
     return opened && reached;
   }
 
-  /** What the command line says about a database. */
-  commandLineConfig(name: string): DatabaseConfig {
-    if (/^relay:[^:]+:./.test(name)) return { model: 'relay', backup: false };
-    const { syncFrom, active } = this.settings;
-    return syncFrom === undefined
-      ? { model: undefined, backup: false }
-      : { model: 'active-backup', backup: !active };
+  /** The key and the configuration of a database that a user names: "FILE" or "relay:NAME:REMOTES". */
+  commandLineConfig(argument: string): [string, DatabaseConfig] {
+    const [, name, remotes] = /^relay:([^:]*):(.+)$/s.exec(argument) ?? [];
+    if (name !== undefined) return [name, { model: 'relay', source: sourceConfig(remotes!, 'relay') }];
+    const { syncFrom, syncExclude, isBackup } = this.configuration;
+    if (syncFrom === undefined) return [argument, { model: undefined }];
+    const source = sourceConfig(syncFrom, 'active-backup');
+    return [argument, { model: 'active-backup', source, backup: isBackup, excludeTables: syncExclude }];
   }
 
   #load(file: string): boolean {
@@ -118,13 +133,17 @@ export class ServerProgram {
     return true;
   }
 
-  #take(configuration: Configuration | undefined): void {
+  #take(taken: Configuration | undefined): void {
+    const { configuration } = this;
     const replace = <V>(to: Map<string, V>, from: ReadonlyMap<string, V> | undefined): void => {
       to.clear();
       for (const [name, value] of from ?? []) to.set(name, value);
     };
-    replace(this.configuration.remotes, configuration?.remotes);
-    replace(this.configuration.databases, configuration?.databases);
+    replace(configuration.remotes, taken?.remotes);
+    replace(configuration.databases, taken?.databases);
+    configuration.syncFrom = taken?.syncFrom;
+    configuration.syncExclude = taken?.syncExclude;
+    configuration.isBackup = taken?.isBackup ?? false;
   }
 
   /** To be called after every change that came by command. */
@@ -139,19 +158,19 @@ export class ServerProgram {
     return (await this.#setRemotes()) && opened;
   }
 
-  /** Opens and closes databases as the configuration says. */
+  /** Opens and closes databases as the configuration says, and changes those that are open already. */
   #openDatabases(): boolean {
     const { databases } = this.configuration;
-    for (const served of [...this.server.databases.values()]) {
-      if (served.name.startsWith('_')) continue;
-      if (!databases.has(served.file))
-        this.#remove(served, `database ${served.name} removed from configuration`);
-      else if (!isModel(databases.get(served.file)!, 'standalone'))
+    for (const served of this.#configured()) {
+      const config = databases.get(served.file);
+      if (!config) this.#remove(served, `database ${served.name} removed from configuration`);
+      else if (!isModel(config, served.model.status.model))
         this.#remove(served, `service model changed for database ${served.name}`);
+      else this.#configure(served, config);
     }
     let all = true;
     const open = new Set([...this.server.databases.values()].map((served) => served.file));
-    for (const [file, config] of databases) {
+    for (const [file, config] of [...databases]) {
       if (open.has(file)) continue;
       try {
         this.openDatabase(file, config);
@@ -165,33 +184,95 @@ export class ServerProgram {
     return all;
   }
 
-  /** @throws OvsdbError */
+  /** The databases that are not the server's own. */
+  #configured(): ServedDatabase[] {
+    return [...this.server.databases.values()].filter(({ name }) => !name.startsWith('_'));
+  }
+
+  /** Opens a database and makes it part of the configuration. @throws OvsdbError */
   openDatabase(file: string, config: DatabaseConfig): void {
+    const served =
+      config.model === 'relay'
+        ? new Relay(this.host, file, config.source!).served
+        : this.#openFile(file, config);
+    const { name } = served;
+    let wrong: string | undefined;
+    if (name.startsWith('_')) wrong = `${name}: names beginning with "_" are reserved`;
+    else if (this.server.databases.has(name)) wrong = `${name}: duplicate database name`;
+    if (wrong !== undefined) {
+      served.close();
+      throw failure(wrong);
+    }
+    this.server.addDatabase(served);
+    this.#configure(served, config);
+    this.#serverDb.update(this.server.databases.values());
+  }
+
+  /** @throws OvsdbError */
+  #openFile(file: string, config: DatabaseConfig): ServedDatabase {
     const fail = (details: string): OvsdbError => failure(`${file}: ${details}`);
-    if (config.model === 'relay') throw fail('the relay service model is not supported');
-    if (config.model === 'active-backup' && config.backup) throw fail('replication is not supported');
     const { storage } = this.host;
-    for (const served of this.server.databases.values()) {
-      if (served.file !== '<internal>' && storage.resolve(served.file) === storage.resolve(file))
+    for (const served of this.#configured()) {
+      if (served.model.status.model !== 'relay' && storage.resolve(served.file) === storage.resolve(file))
         throw fail('already open');
     }
     const ovsdbLog = OvsdbLog.open(storage, file, [OVSDB_MAGIC, RAFT_MAGIC], 'write');
     const model = ovsdbLog.magic === RAFT_MAGIC ? 'clustered' : 'standalone';
-    let served: ServedDatabase | undefined;
     try {
       if (!isModel(config, model)) throw fail(`database is ${model} and not ${config.model}`);
       if (model === 'clustered') throw fail('clustered databases are not supported');
-      served = new Standalone(this.host, this.options, file, ovsdbLog).served;
-      const { name } = served;
-      if (name.startsWith('_')) throw failure(`${name}: names beginning with "_" are reserved`);
-      if (this.server.databases.has(name)) throw failure(`${name}: duplicate database name`);
+      return new Standalone(this.host, this.options, file, ovsdbLog).served;
     } catch (error) {
-      if (served) served.close();
-      else ovsdbLog.close();
+      ovsdbLog.close();
       throw error;
     }
-    this.server.addDatabase(served);
-    this.#serverDb.update(this.server.databases.values());
+  }
+
+  /** Brings an open database in line with a configuration that fits its model. */
+  #configure(served: ServedDatabase, config: DatabaseConfig): void {
+    const { model } = served;
+    const { source, backup, excludeTables } = config;
+    // What was not said is what the file is.
+    const name = config.model ?? model.status.model;
+    this.configuration.databases.set(served.file, { ...config, model: name });
+    if (model instanceof Relay) model.setSource(source!);
+    if (!(model instanceof Standalone)) return;
+    if (name !== 'active-backup' || !backup || !source) {
+      model.replicator = undefined;
+    } else if (
+      model.replicator?.source === source.remote &&
+      model.replicator.excludeTables === excludeTables
+    ) {
+      model.replicator.applyOptions(source.options);
+    } else {
+      const failed = (): void => this.#replicationFailed(served);
+      model.replicator = new Replicator(this.host, served, { source, excludeTables }, this.server.id, failed);
+    }
+  }
+
+  /** The database goes on as the active one. */
+  #replicationFailed(served: ServedDatabase): void {
+    const stop = (config: DatabaseConfig): DatabaseConfig => ({ ...config, backup: false });
+    this.#configure(served, stop(this.configuration.databases.get(served.file)!));
+    // Where all share one configuration, they share the state too.
+    if (this.settings.configFile !== undefined || !this.configuration.isBackup) return;
+    this.configuration.isBackup = false;
+    this.changeDatabases(stop);
+  }
+
+  /**
+   * Changes the configuration of all databases.
+   * @param apply whether they are brought in line with it now
+   */
+  changeDatabases(change: (config: DatabaseConfig) => DatabaseConfig, apply = true): void {
+    const { databases } = this.configuration;
+    for (const served of this.#configured()) {
+      const before = databases.get(served.file)!;
+      const config = change(before);
+      if (config === before) continue;
+      databases.set(served.file, config);
+      if (apply) this.#configure(served, config);
+    }
   }
 
   #remove(served: ServedDatabase, comment: string): void {
@@ -245,5 +326,8 @@ export class ServerProgram {
 
 const failure = (details: string): OvsdbError => new OvsdbError('ovsdb error', details);
 
-const isModel = ({ model }: DatabaseConfig, actual: 'standalone' | 'clustered'): boolean =>
-  model === undefined || model === actual || (model === 'active-backup' && actual === 'standalone');
+/** Whether a database that is in fact of the model `actual` can be what the configuration says. */
+function isModel({ model }: DatabaseConfig, actual: DatabaseStatus['model']): boolean {
+  if (model === undefined) return actual !== 'relay';
+  return model === 'active-backup' ? actual === 'standalone' : model === actual;
+}

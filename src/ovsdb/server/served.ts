@@ -15,8 +15,12 @@ import { Triggers } from './triggers.ts';
 export interface ServedEvents {
   /** A transaction changed something. */
   committed(txn: Transaction): void;
-  /** Another database is about to take this one's place: nobody may go on looking at the old rows. */
-  replacing(): void;
+  /**
+   * Another database is about to take this one's place: nobody may go on looking at the old rows.
+   * @param comment says in the log why clients that do not know of such changes are disconnected; undefined if they need
+   *   not be
+   */
+  replacing(comment: string | undefined): void;
   /** It has taken its place. */
   replaced(): void;
   /** `ServiceModel.status` is another. */
@@ -83,9 +87,12 @@ export class ServedDatabase implements Monitorable {
     });
   }
 
-  /** Puts another database in the place of this one; monitors and waiting transactions are canceled. */
-  replace(db: Database): void {
-    this.events.replacing();
+  /**
+   * Puts another database in the place of this one; monitors and waiting transactions are canceled.
+   * @param comment as for `ServedEvents.replacing`
+   */
+  replace(db: Database, comment?: string): void {
+    this.events.replacing(comment);
     this.#db = db;
     this.#isAvailable = true;
     this.tracker = new ChangeTracker();

@@ -42,7 +42,8 @@ export class OvsdbServer {
         if (served.tracker.isFollowed) this.#scheduleFlush();
         if (changes.some((change) => this.watched.has(change.table))) this.onWatched();
       },
-      replacing: () => {
+      replacing: (comment) => {
+        if (comment !== undefined) this.reconnect(false, comment);
         for (const session of this.sessions) session.forgetDatabase(served, true);
       },
       replaced: () => this.onWatched(),

@@ -9,7 +9,7 @@ import type { Stream } from '../../base/host.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { type Json, sortedJson, stringifyJson } from '../../jsonrpc/json.ts';
 import { type JsonRpcMessage, messageText } from '../../jsonrpc/jsonrpc.ts';
-import { JsonRpcSession } from '../../jsonrpc/session.ts';
+import { type ConnectionOptions, JsonRpcSession } from '../../jsonrpc/session.ts';
 import type { Monitor } from '../monitor/monitor.ts';
 import { internalError, OvsdbError } from '../ovsdb-error.ts';
 import type { LockHolder, LockWaiter } from './locks.ts';
@@ -56,11 +56,8 @@ export interface PendingTrigger {
   readonly trigger: Trigger;
 }
 
-export interface SessionSettings {
+export interface SessionSettings extends ConnectionOptions {
   readonly readOnly: boolean;
-  readonly maxBackoffMs: number;
-  /** 0 for none. */
-  readonly probeIntervalMs: number;
 }
 
 export class Session implements LockHolder {
@@ -104,8 +101,7 @@ export class Session implements LockHolder {
 
   apply(settings: SessionSettings): void {
     this.readOnly = settings.readOnly;
-    this.rpc.reconnect.setBackoff(0, settings.maxBackoffMs);
-    this.rpc.reconnect.setProbeInterval(settings.probeIntervalMs);
+    this.rpc.applyOptions(settings);
   }
 
   /** Sends a message after all that the monitors have to tell. */

@@ -1,5 +1,6 @@
 /**
- * The stand-alone service model: a database of this server alone, kept in a log file.
+ * The stand-alone service model: a database of this server alone, kept in a log file; and with a replicator the model
+ * "active-backup".
  *
  * Transactions are appended to the log before they count. A client that asked for durability gets its reply when the
  * disk has confirmed; others go on meanwhile and may see the transaction before that. Compaction runs in slices between
@@ -13,6 +14,7 @@ import type { Database, TransactionSink } from '../database.ts';
 import { readDatabase, transactionToText, writeSnapshot } from '../file.ts';
 import type { OvsdbLog } from '../log.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
+import type { Replicator } from '../replication/replicator.ts';
 import { finishTransaction } from '../transact/execute.ts';
 import type { Transaction } from '../transact/transaction.ts';
 import { ServedDatabase } from './served.ts';
@@ -50,8 +52,7 @@ export class Standalone implements ServiceModel, TransactionSink {
   readonly served: ServedDatabase;
   readonly status = STANDALONE_STATUS;
   readonly ownsRows = true;
-  /** Set while another server's database is copied into this one. */
-  readOnly = false;
+  #replicator: Replicator | undefined;
   #records: number;
   #compactNotBefore = 0;
   #compactTimer: Timer | undefined;
@@ -78,6 +79,19 @@ export class Standalone implements ServiceModel, TransactionSink {
     db.sink = this;
     this.served = new ServedDatabase(host, file, db, this);
     this.#scheduleCompaction();
+  }
+
+  get readOnly(): boolean {
+    return this.#replicator !== undefined;
+  }
+
+  /** What copies another server's database into this one, which clients may not write then; closed with the model. */
+  get replicator(): Replicator | undefined {
+    return this.#replicator;
+  }
+  set replicator(replicator: Replicator | undefined) {
+    this.#replicator?.close();
+    this.#replicator = replicator;
   }
 
   get storageError(): string | undefined {
@@ -231,6 +245,7 @@ export class Standalone implements ServiceModel, TransactionSink {
 
   close(): void {
     this.#closed = true;
+    this.#replicator?.close();
     this.#compactTimer?.cancel();
     this.#log.close();
   }
