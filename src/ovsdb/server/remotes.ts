@@ -14,7 +14,6 @@ const rl = new RateLimit(1, 5);
 
 export interface RemoteOptions extends SessionSettings {
   readonly dscp: number;
-  readonly role: string | undefined;
 }
 
 const DSCP_DEFAULT = 48;

@@ -12,6 +12,7 @@ import { type JsonRpcMessage, messageText } from '../../jsonrpc/jsonrpc.ts';
 import { type ConnectionOptions, JsonRpcSession } from '../../jsonrpc/session.ts';
 import type { Monitor } from '../monitor/monitor.ts';
 import { internalError, OvsdbError } from '../ovsdb-error.ts';
+import type { Client } from '../transact/rbac.ts';
 import type { LockHolder, LockWaiter } from './locks.ts';
 import { METHODS, NOTIFICATIONS } from './methods/methods.ts';
 import type { ServedDatabase } from './served.ts';
@@ -58,6 +59,8 @@ export interface PendingTrigger {
 
 export interface SessionSettings extends ConnectionOptions {
   readonly readOnly: boolean;
+  /** Of the clients, for the rules of access. */
+  readonly role?: string | undefined;
 }
 
 export class Session implements LockHolder {
@@ -68,6 +71,7 @@ export class Session implements LockHolder {
   readonly monitors = new Map<string, SessionMonitor>();
   readonly triggers = new Map<string, PendingTrigger>();
   readOnly: boolean;
+  readonly #role: string | undefined;
   /** The client follows the set of databases itself, through the _Server database. */
   dbChangeAware = false;
   /** Called when the session is over for good. */
@@ -79,6 +83,7 @@ export class Session implements LockHolder {
   constructor(server: OvsdbServer, to: Stream | string, settings: SessionSettings) {
     this.server = server;
     this.readOnly = settings.readOnly;
+    this.#role = settings.role;
     const active = typeof to === 'string';
     this.rpc = new JsonRpcSession(
       server.host,
@@ -99,6 +104,12 @@ export class Session implements LockHolder {
     return this.rpc.name;
   }
 
+  /** Who the client is to the rules of access. */
+  get client(): Client {
+    return { role: this.#role, id: this.rpc.rpc?.stream.peerId };
+  }
+
+  /** Takes other settings, except for another role. */
   apply(settings: SessionSettings): void {
     this.readOnly = settings.readOnly;
     this.rpc.applyOptions(settings);

@@ -8,6 +8,7 @@ export const deleteRows: Operation = (x, members) => {
   members.check();
 
   const condition = conditionMember(x, table!, where!);
+  x.access?.checkDelete(table!, condition);
   let count = 0;
   query(table!, condition, (row) => {
     count++;

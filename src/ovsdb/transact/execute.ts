@@ -17,6 +17,7 @@ import { deleteRows } from './delete.ts';
 import { insert } from './insert.ts';
 import { mutate } from './mutate.ts';
 import type { Operation, OperationContext } from './operation.ts';
+import { AccessControl, type Client } from './rbac.ts';
 import { select } from './select.ts';
 import { Transaction } from './transaction.ts';
 import { update } from './update.ts';
@@ -44,6 +45,8 @@ export interface ExecuteOptions {
   /** Refuses operations that write. */
   readonly readOnly?: boolean;
   readonly elapsedMs?: number;
+  /** Whose rules of access are to be kept; none if nobody's. */
+  readonly client?: Client;
   readonly ownsLock?: (lock: string) => boolean;
   /** Whether a "wait" may be tried again later; else it is an error unless it holds. */
   readonly mayWait?: boolean;
@@ -120,6 +123,7 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
     txn: new Transaction(db),
     symbols: new SymbolTable(db.random),
     ownsLock: options.ownsLock ?? (() => false),
+    access: AccessControl.of(db, options.client),
     elapsedMs: options.elapsedMs ?? 0,
     timeoutMs: Number.POSITIVE_INFINITY,
     durable: false,

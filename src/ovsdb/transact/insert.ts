@@ -1,6 +1,6 @@
 /** RFC 7047 section 5.2.1. */
 import { parseUuid, randomUuid } from '../../base/uuid.ts';
-import { rowFromJson } from '../database.ts';
+import { Row, rowFromJson } from '../database.ts';
 import { checkDatum } from '../datum.ts';
 import { syntaxError } from '../ovsdb-error.ts';
 import { type Operation, tableMember } from './operation.ts';
@@ -46,6 +46,7 @@ export const insert: Operation = (x, members) => {
   for (const { index, type } of table!.schema.columns) {
     if (fields[index]!.size === 1) checkDatum(fields[index]!, type);
   }
+  x.access?.checkInsert(table!, new Row(table!, uuid, fields));
   x.txn.insert(table!, uuid, fields);
   return { uuid: ['uuid', uuid] };
 };

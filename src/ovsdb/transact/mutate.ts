@@ -11,6 +11,13 @@ export const mutate: Operation = (x, members) => {
 
   const mutations = mutationsFromJson(table!.schema, mutationsJson!, x.symbols);
   const condition = conditionMember(x, table!, where!);
+  // A mutation of nothing counts rows, which everyone may.
+  if (mutations.length > 0)
+    x.access?.checkMutate(
+      table!,
+      mutations.map(({ column }) => column),
+      condition,
+    );
   let count = 0;
   query(table!, condition, (row) => {
     count++;

@@ -4,6 +4,7 @@ import type { Database, Table } from '../database.ts';
 import type { Members } from '../members.ts';
 import type { SymbolTable } from '../symbols.ts';
 import { Condition } from './condition.ts';
+import type { AccessControl } from './rbac.ts';
 import type { Transaction } from './transaction.ts';
 
 /** What an operation works with. */
@@ -13,6 +14,8 @@ export interface OperationContext {
   readonly symbols: SymbolTable;
   /** Whether the client holds that lock. */
   ownsLock(name: string): boolean;
+  /** What the client may write; undefined: everything. */
+  readonly access: AccessControl | undefined;
   /** Since the client first asked for the transaction. */
   readonly elapsedMs: number;
   /** The shortest time that a "wait" gives itself. */

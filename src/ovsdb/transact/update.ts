@@ -20,6 +20,7 @@ export const update: Operation = (x, members) => {
       'constraint violation',
     );
   const condition = conditionMember(x, table!, where!);
+  x.access?.checkUpdate(table!, columns, condition);
   let count = 0;
   query(table!, condition, (row) => {
     count++;

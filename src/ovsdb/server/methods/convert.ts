@@ -2,6 +2,7 @@
 import { convertDatabase } from '../../convert.ts';
 import { OvsdbError, syntaxError } from '../../ovsdb-error.ts';
 import { schemaFromJson } from '../../schema.ts';
+import { isRestricted, permissionError } from '../../transact/rbac.ts';
 import { databaseOf, type Method } from './method.ts';
 
 export const convert: Method = {
@@ -9,6 +10,11 @@ export const convert: Method = {
     const served = databaseOf(session, request);
     const { id, params } = request;
     const { server } = session;
+    if (isRestricted(session.client))
+      throw permissionError(
+        session.client,
+        `"convert" of database ${served.name} (only the root role may convert databases)`,
+      );
     if (session.readOnly || served.model.readOnly)
       throw new OvsdbError('not allowed', `conversion is not allowed for read-only database ${served.name}`);
     if (params.length !== 2) throw syntaxError(params, 'array expected');

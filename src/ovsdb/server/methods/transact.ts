@@ -13,6 +13,7 @@ export const transact: Method = {
       params,
       {
         readOnly: session.readOnly || served.model.readOnly,
+        client: session.client,
         ownsLock: (name) => session.server.locks.owns(session, name),
       },
       (outcome) => {
