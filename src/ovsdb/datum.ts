@@ -476,7 +476,10 @@ export function datumFromText(type: ColumnType, text: string, symbols?: SymbolTa
     if (type.value) {
       i = skipSpaces(text, i);
       if (text[i] !== '=')
-        throw new TextError(`${text.slice(start)}: syntax error at "${text[i] ?? '\0'}" expecting "="`);
+        throw new TextError(
+          // C prints nothing after the end of the text.
+          `${text.slice(start)}: syntax error at "${i < text.length ? `${text[i]}" expecting "="` : ''}`,
+        );
       const value = parseToken(text, skipSpaces(text, i + 1));
       i = value.end;
       const atom = checkedAtomFromText(type.value, value.token, symbols);

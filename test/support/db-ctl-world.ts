@@ -6,6 +6,7 @@ import { schemaJson } from '../../src/ovsdb/schemas/schema-json.ts';
 import type { SchemaSpec } from '../../src/ovsdb/schemas/spec.ts';
 import { inVirtualTime, startSimDatabase } from '../../src/sim/sim-database.ts';
 import { SimHost } from '../../src/sim/sim-host.ts';
+import { withConsoleLog } from './log-capture.ts';
 
 export interface Outcome {
   readonly out: string;
@@ -39,12 +40,15 @@ export async function dbCtlWorld(program: string, tool: Tool, schema: SchemaSpec
         throw new Error('killed');
       },
     };
+    const log = (line: string): void => {
+      err += `LOG|${line}\n`;
+    };
     let status: number;
     try {
-      status = await inVirtualTime(host, tool(argv, io));
+      status = await withConsoleLog(log, () => inVirtualTime(host, tool(argv, io)));
     } catch (error) {
       if (!(error instanceof ToolError || error instanceof UsageError)) throw error;
-      err += error.message;
+      err += `${program}: ${error.message}\n`;
       status = 1;
     }
     return { out, err, status };
@@ -61,7 +65,7 @@ export async function dbCtlWorld(program: string, tool: Tool, schema: SchemaSpec
   const failure = async (...argv: string[]): Promise<string> => {
     const { err, status } = await call(...argv);
     assert.equal(status, 1);
-    return err;
+    return err.slice(err.indexOf(`${program}: `) + program.length + 2).trimEnd();
   };
   return { host, call, output, failure };
 }

@@ -1,5 +1,24 @@
 /** Collects what is logged, for tests. */
-import { setVlogSink, type VlogLevel } from '../../src/base/vlog.ts';
+import { setVlogSink, type VlogDestination, type VlogLevel } from '../../src/base/vlog.ts';
+
+/** Each capture is long after the last one: rate limits start afresh. */
+let captures = 0;
+
+/** What is logged to a destination goes to `write`, without its time and number, until the sink is set anew. */
+function collect(wanted: VlogDestination, write: (level: VlogLevel, line: string) => void): void {
+  const start = ++captures * 3_600_000;
+  setVlogSink({
+    program: 'test',
+    pid: 1,
+    hostname: 'test',
+    wallMs: () => 0,
+    monotonicMs: () => start + performance.now(),
+    localOffsetMinutes: () => 0,
+    syslogPrefix: '',
+    isOpen: (destination) => destination === wanted,
+    write: (_destination, level, line) => write(level, line.replace(/^[^|]*\|[^|]*\|/, '')),
+  });
+}
 
 /**
  * Collects lines of these levels, as 'module|LEVEL|message'.
@@ -7,18 +26,8 @@ import { setVlogSink, type VlogLevel } from '../../src/base/vlog.ts';
  */
 export function captureLog(levels: readonly VlogLevel[]): { lines: string[]; stop: () => void } {
   const lines: string[] = [];
-  setVlogSink({
-    program: 'test',
-    pid: 1,
-    hostname: 'test',
-    wallMs: () => 0,
-    monotonicMs: () => performance.now(),
-    localOffsetMinutes: () => 0,
-    syslogPrefix: '',
-    isOpen: (destination) => destination === 'file',
-    write: (_destination, level, line) => {
-      if (levels.includes(level)) lines.push(line.replace(/^[^|]*\|[^|]*\|/, ''));
-    },
+  collect('file', (level, line) => {
+    if (levels.includes(level)) lines.push(line);
   });
   return { lines, stop: () => setVlogSink(undefined) };
 }
@@ -32,4 +41,14 @@ export function errorsLogged(fn: () => void): string[] {
     stop();
   }
   return lines;
+}
+
+/** Runs `fn`; what it logs to the console goes to `write`, as 'module|LEVEL|message'. */
+export async function withConsoleLog<T>(write: (line: string) => void, fn: () => Promise<T>): Promise<T> {
+  collect('console', (_level, line) => write(line));
+  try {
+    return await fn();
+  } finally {
+    setVlogSink(undefined);
+  }
 }

@@ -83,9 +83,12 @@ class LazyColumn implements Column {
 export class Tables {
   readonly schema: SchemaSpec;
   readonly #made = new Map<string, Table>();
+  /** In a schema that marks no table as root all are. */
+  readonly #allRoots: boolean;
 
   constructor(schema: SchemaSpec) {
     this.schema = schema;
+    this.#allRoots = !Object.values(schema.tables).some((table) => table.isRoot);
   }
 
   get names(): readonly string[] {
@@ -95,7 +98,7 @@ export class Tables {
   /** The table of that name, which must exist. */
   get(name: string): Table {
     let table = this.#made.get(name);
-    if (!table) this.#made.set(name, (table = describe(name, this.schema.tables[name]!)));
+    if (!table) this.#made.set(name, (table = describe(name, this.schema.tables[name]!, this.#allRoots)));
     return table;
   }
 
@@ -104,7 +107,7 @@ export class Tables {
   }
 }
 
-function describe(name: string, spec: TableSpec): Table {
+function describe(name: string, spec: TableSpec, allRoots: boolean): Table {
   const columns: Column[] = [];
   const byName = new Map<string, Column>();
   const table: Table = {
@@ -112,7 +115,7 @@ function describe(name: string, spec: TableSpec): Table {
     spec,
     columns,
     byName,
-    isRoot: spec.isRoot === true,
+    isRoot: allRoots || spec.isRoot === true,
     isSingleton: spec.maxRows === 1,
   };
   for (const column of Object.keys(spec.columns).sort(compareStrings)) {

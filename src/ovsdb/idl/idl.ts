@@ -208,6 +208,9 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
     const replica = this.#replica(table);
     return new replica.Row(this, replica.table, uuid);
   }
+  isEmptyTable(table: string): boolean {
+    return this.#replica(table).rows.size === 0;
+  }
   transact(params: readonly Json[]): Promise<Json | undefined> {
     return this.#client?.transact(params) ?? Promise.resolve(undefined);
   }

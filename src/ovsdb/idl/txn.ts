@@ -7,6 +7,7 @@
  * C counterpart: the ovsdb_idl_txn part of lib/ovsdb-idl.c.
  */
 import { randomUuid, type Uuid } from '../../base/uuid.ts';
+import { RateLimit, vlog } from '../../base/vlog.ts';
 import { type Json, type JsonObject, sortedJson } from '../../jsonrpc/json.ts';
 import type { Atom } from '../atom.ts';
 import { Datum, datumToJson, EMPTY, equalData, findKey, rowName, subtract, union } from '../datum.ts';
@@ -23,6 +24,9 @@ import {
   type Values,
   type ValuesOf,
 } from './row.ts';
+
+const log = vlog('ovsdb_idl');
+const rl = new RateLimit(1, 5);
 
 /**
  * - `unchanged`: there was nothing to do.
@@ -109,7 +113,10 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
     return row;
   }
 
-  /** Writes columns of a row. They count as changed even where they are not. */
+  /**
+   * Writes columns of a row, also those that it has already: if anything else of the transaction changes the database,
+   * it leaves them with these values whatever others do at the same time.
+   */
   set<R extends IdlRow>(row: R, values: ValuesOf<R>): void {
     this.#setAll(row, values);
   }
@@ -239,9 +246,9 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
     const operations: JsonObject[] = [];
     if (this.#idl.lockName !== undefined) operations.push({ op: 'assert', lock: this.#idl.lockName });
     for (const row of this.#rows) this.#preconditions(row, operations);
-    const before = operations.length;
-    for (const row of this.#rows) this.#rowOperations(row, operations);
-    const changes = operations.length > before;
+    this.#emptySingletons(operations);
+    let changes = false;
+    for (const row of this.#rows) changes = this.#rowOperations(row, operations) || changes;
     if (this.#increment && (changes || this.#increment.force)) {
       const { row, column } = this.#increment;
       const where = this.#where(row);
@@ -270,16 +277,28 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
     });
   }
 
-  #rowOperations(row: IdlRow, operations: JsonObject[]): void {
+  /** A first row of a table that may have but one must not meet another client's. */
+  #emptySingletons(operations: JsonObject[]): void {
+    for (const { _table: table } of this.#inserted.values())
+      if (table.isSingleton && this.#idl.isEmptyTable(table.name))
+        operations.push({ op: 'wait', table: table.name, where: [], timeout: 0, until: '==', rows: [] });
+  }
+
+  /** @returns whether the row's operations change something */
+  #rowOperations(row: IdlRow, operations: JsonObject[]): boolean {
     const pending = row._pending!;
     const table = row._table.name;
     if (pending.deleted) {
+      // Others go when nothing refers to them any more, which the server knows best.
+      if (!row._table.isRoot) return false;
       operations.push({ op: 'delete', table, where: this.#where(row) });
-      return;
+      return true;
     }
+    let changes = pending.inserted;
     const values: Record<string, Json> = {};
     for (const [column, datum] of pending.written) {
       if (pending.inserted && equalData(datum, column.defaultValue)) continue;
+      changes ||= !equalData(datum, row._committed(column));
       values[column.name] = this.#json(datum, column.type);
     }
     if (pending.inserted) {
@@ -290,7 +309,9 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
       operations.push({ op: 'update', table, where: this.#where(row), row: values });
     }
     const mutations = this.#mutations(pending);
-    if (mutations.length > 0) operations.push({ op: 'mutate', table, where: this.#where(row), mutations });
+    if (mutations.length === 0) return changes;
+    operations.push({ op: 'mutate', table, where: this.#where(row), mutations });
+    return true;
   }
 
   #mutations({ mutations }: Pending): Json[] {
@@ -326,6 +347,8 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
 
   /** Takes the reply apart. */
   #interpret(reply: Json): TxnStatus {
+    // The database was removed or converted.
+    if (reply === 'canceled') return 'try-again';
     if (!Array.isArray(reply)) {
       this.error = sortedJson(reply);
       return 'error';
@@ -334,14 +357,16 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
     let again = false;
     let locked = true;
     for (const result of results) {
-      if (typeof result?.error !== 'string') continue;
-      if (result.error === 'timed out') again = true;
-      else if (result.error === 'not owner') locked = false;
-      else if (result.error !== 'aborted') {
+      const error = result?.error;
+      // After an operation that failed the others have no result.
+      if (result === null || error === 'timed out') again = true;
+      else if (error === 'not owner') locked = false;
+      else if (error !== undefined && error !== 'aborted') {
         this.error = sortedJson(result as JsonObject);
-        return 'error';
+        if (error !== 'not allowed') log.warnRl(rl, `transaction error: ${this.error}`);
       }
     }
+    if (this.error !== undefined) return 'error';
     if (!locked) return 'not-locked';
     if (again) return 'try-again';
     for (const { index, row } of this.#insertIndexes) {
