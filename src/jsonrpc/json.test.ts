@@ -27,8 +27,8 @@ test('64-bit integers keep every digit in both directions', () => {
 
 test('integers are integers however they are spelled, and larger ones are reals', () => {
   assert.deepEqual(
-    parseJson('[1e3, 2.0, 12345678901234567890, 1.50e1, -0, 1e-3]'),
-    [1000, 2, 12345678901234567000, 15, 0, 0.001],
+    parseJson('[1e3, 2.0, 12345678901234567890, 1.50e1, -0, 1e-3, 90071992547409.93e2,-0.5e1]'),
+    [1000, 2, 12345678901234567000, 15, 0, 0.001, 9007199254740993n, -5],
   );
 });
 

@@ -19,9 +19,10 @@ export class JsonError extends Error {}
 
 /**
  * What the engine's parser takes and the C implementation does not, or not so: numbers that a double might not hold
- * exactly or whose exponent might be out of range, escapes of zero bytes and of halves of characters.
+ * exactly, zero with a sign, numbers with an exponent; escapes of zero bytes and of halves of characters. A number stands
+ * after one of few characters, which tells it from what looks like one in a string: UUIDs are full of "-0" and "3e5".
  */
-const UNUSUAL = /\d{16}|\d[eE][+-]?\d{3}|-0|\\u(?:0000|[dD][89a-fA-F])/;
+const UNUSUAL = /[[,:\s](?:-0|-?[\d.]{16}|-?[\d.]+[eE][+-]?\d)|\\u(?:0000|[dD][89a-fA-F])/;
 
 /** Parses a whole text: an object or array.
  * @throws JsonError */

@@ -134,7 +134,7 @@ export class Database {
 
 /** One value that is the same exactly for equal data in the given columns: a key for maps. */
 export function dataKey(columns: readonly ColumnSchema[], get: (column: ColumnSchema) => Datum): Atom {
-  if (columns.length === 1 && isScalar(columns[0]!.type)) return get(columns[0]!).keys[0]!;
+  if (columns.length === 1 && isScalar(columns[0]!.type)) return get(columns[0]!).key(0);
   let key = '';
   const add = (atom: Atom): void => {
     const text = String(atom);

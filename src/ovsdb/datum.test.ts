@@ -166,3 +166,37 @@ test('the difference of a column of at most one element is its new value, in map
   assert.deepEqual(diffData(a, b, kind), b);
   assert.deepEqual(applyDiff(a, b, kind), b);
 });
+
+test('data of any size tell their elements one by one and as lists', () => {
+  for (const pairs of [
+    [],
+    [['a', '1']],
+    [
+      ['a', '1'],
+      ['b', '2'],
+      ['c', '3'],
+    ],
+  ] as [string, string][][]) {
+    const map = datumFromJson(MAP, ['map', [...pairs].reverse()]);
+    const set = datumFromJson(STRINGS, ['set', pairs.map(([key]) => key)]);
+    const keys = pairs.map(([key]) => key);
+    const values = pairs.map(([, value]) => value);
+    assert.deepEqual([map.size, set.size], [pairs.length, pairs.length]);
+    assert.deepEqual([map.keys, map.values, set.keys, set.values], [keys, values, keys, []]);
+    assert.deepEqual([map.hasValues, set.hasValues], [pairs.length > 0, false]);
+    assert.deepEqual(
+      keys.map((_, i) => [map.key(i), map.value(i), set.key(i), set.value(i)]),
+      pairs.map(([key, value]) => [key, value, key, undefined]),
+    );
+  }
+});
+
+test('maps with the same keys share the list of them, with other keys they do not', () => {
+  const read = (...pairs: [string, string][]): Datum => datumFromJson(MAP, ['map', pairs]);
+  const a = read(['k1', 'x'], ['k2', 'y']);
+  assert.equal(read(['k2', 'p'], ['k1', 'q']).keys, a.keys);
+  // As long as the others, so at the same place among those that are remembered.
+  const b = read(['k3', 'x'], ['k4', 'y']);
+  assert.deepEqual(b.keys, ['k3', 'k4']);
+  assert.deepEqual(a.keys, ['k1', 'k2']);
+});

@@ -36,26 +36,72 @@ import {
 const NO_ATOMS: readonly Atom[] = [];
 
 export class Datum {
-  /** Unique and in order. */
-  readonly keys: readonly Atom[];
-  /** For a map: the value of the key at the same index. Else empty. */
-  readonly values: readonly Atom[];
+  /** One key itself instead of a list: most data are scalars, and their lists would be larger than they. */
+  private readonly keyOrKeys: Atom | readonly Atom[];
+  private readonly valueOrValues: Atom | readonly Atom[];
 
+  /**
+   * @param keys unique and in order
+   * @param values for a map: the value of the key at the same index
+   */
   constructor(keys: readonly Atom[], values: readonly Atom[] = NO_ATOMS) {
-    this.keys = keys;
-    this.values = values;
+    this.keyOrKeys = keys.length === 1 ? keys[0]! : keys;
+    this.valueOrValues = values.length === 1 ? values[0]! : values;
   }
 
   get size(): number {
-    return this.keys.length;
+    const keys = this.keyOrKeys;
+    return typeof keys === 'object' ? keys.length : 1;
+  }
+  /** Whether it is a map that is not empty. */
+  get hasValues(): boolean {
+    const values = this.valueOrValues;
+    return typeof values !== 'object' || values.length > 0;
+  }
+  /** The key at an index below `size`. */
+  key(i: number): Atom {
+    const keys = this.keyOrKeys;
+    return typeof keys === 'object' ? keys[i]! : keys;
+  }
+  /** The value of the key at an index below `size`; undefined in a set. */
+  value(i: number): Atom | undefined {
+    const values = this.valueOrValues;
+    return typeof values === 'object' ? values[i] : values;
+  }
+
+  /** All keys, unique and in order. */
+  get keys(): readonly Atom[] {
+    const keys = this.keyOrKeys;
+    return typeof keys === 'object' ? keys : [keys];
+  }
+  /** For a map: the value of the key at the same index. Else empty. */
+  get values(): readonly Atom[] {
+    const values = this.valueOrValues;
+    return typeof values === 'object' ? values : [values];
   }
 }
 
 /** The empty set and the empty map. */
 export const EMPTY = new Datum(NO_ATOMS);
 
+const FALSE = new Datum([false]);
+const TRUE = new Datum([true]);
+
 /** A scalar. */
-export const scalar = (atom: Atom): Datum => new Datum([atom]);
+export const scalar = (atom: Atom): Datum =>
+  typeof atom === 'boolean' ? (atom ? TRUE : FALSE) : new Datum([atom]);
+
+/** Lists of keys that were met before, at places that depend on their lengths. */
+const keyLists: (readonly Atom[])[] = new Array(256).fill(NO_ATOMS);
+
+/** The maps of a column mostly have the same keys in all the rows, which then share one list of them. */
+function sharedKeys(keys: readonly Atom[]): readonly Atom[] {
+  const n = keys.length;
+  const at = (31 * n + 7 * String(keys[0]).length + String(keys[n - 1]).length) & 255;
+  const known = keyLists[at]!;
+  if (known.length === n && known.every((key, i) => key === keys[i])) return known;
+  return (keyLists[at] = keys);
+}
 
 /** A set of distinct or repeated atoms in any order. */
 export function setOf(atoms: readonly Atom[]): Datum {
@@ -92,38 +138,38 @@ export function defaultDatum(type: ColumnType): Datum {
 export const isDefaultDatum = (datum: Datum, type: ColumnType): boolean =>
   equalData(datum, defaultDatum(type));
 
-function compareArrays(a: readonly Atom[], b: readonly Atom[]): number {
-  for (let i = 0; i < a.length; i++) {
-    const order = compareAtoms(a[i]!, b[i]!);
+/** Orders by size, then keys, then values. */
+export function compareData(a: Datum, b: Datum): number {
+  if (a === b) return 0;
+  const n = a.size;
+  if (n !== b.size) return n - b.size;
+  for (let i = 0; i < n; i++) {
+    const order = compareAtoms(a.key(i), b.key(i));
+    if (order !== 0) return order;
+  }
+  if (!a.hasValues) return 0;
+  for (let i = 0; i < n; i++) {
+    const order = compareAtoms(a.value(i)!, b.value(i)!);
     if (order !== 0) return order;
   }
   return 0;
 }
 
-/** Orders by size, then keys, then values. */
-export function compareData(a: Datum, b: Datum): number {
-  if (a === b) return 0;
-  if (a.keys.length !== b.keys.length) return a.keys.length - b.keys.length;
-  return compareArrays(a.keys, b.keys) || compareArrays(a.values, b.values);
-}
-
 export function equalData(a: Datum, b: Datum): boolean {
   if (a === b) return true;
-  const n = a.keys.length;
-  if (n !== b.keys.length) return false;
-  for (let i = 0; i < n; i++) if (a.keys[i] !== b.keys[i]) return false;
-  for (let i = 0; i < a.values.length; i++) if (a.values[i] !== b.values[i]) return false;
+  const n = a.size;
+  if (n !== b.size) return false;
+  for (let i = 0; i < n; i++) if (a.key(i) !== b.key(i) || a.value(i) !== b.value(i)) return false;
   return true;
 }
 
 /** The index at which `key` is, or, as its complement (`~i`), the one at which it would have to be put in. */
 export function findKey(datum: Datum, key: Atom): number {
-  const keys = datum.keys;
   let low = 0;
-  let high = keys.length;
+  let high = datum.size;
   while (low < high) {
     const mid = (low + high) >>> 1;
-    const order = compareAtoms(key, keys[mid]!);
+    const order = compareAtoms(key, datum.key(mid));
     if (order === 0) return mid;
     if (order < 0) high = mid;
     else low = mid + 1;
@@ -134,25 +180,25 @@ export function findKey(datum: Datum, key: Atom): number {
 /** The value of a key of a map. */
 export function lookup(datum: Datum, key: Atom): Atom | undefined {
   const i = findKey(datum, key);
-  return i < 0 ? undefined : datum.values[i];
+  return i < 0 ? undefined : datum.value(i);
 }
 
 /** Whether element `i` of `a` (key and value) is in `b`. */
 const has = (b: Datum, a: Datum, i: number): boolean => {
-  const at = findKey(b, a.keys[i]!);
-  return at >= 0 && a.values[i] === b.values[at];
+  const at = findKey(b, a.key(i));
+  return at >= 0 && a.value(i) === b.value(at);
 };
 
 /** Whether every element of `a` is in `b`. */
 export function includesAll(a: Datum, b: Datum): boolean {
-  if (a.keys.length > b.keys.length) return false;
-  for (let i = 0; i < a.keys.length; i++) if (!has(b, a, i)) return false;
+  if (a.size > b.size) return false;
+  for (let i = 0; i < a.size; i++) if (!has(b, a, i)) return false;
   return true;
 }
 
 /** Whether no element of `a` is in `b`. */
 export function excludesAll(a: Datum, b: Datum): boolean {
-  for (let i = 0; i < a.keys.length; i++) if (has(b, a, i)) return false;
+  for (let i = 0; i < a.size; i++) if (has(b, a, i)) return false;
   return true;
 }
 
@@ -162,11 +208,11 @@ type Visit = (key: Atom, inA: number | undefined, inB: number | undefined) => vo
 function walk(a: Datum, b: Datum, visit: Visit): void {
   let i = 0;
   let j = 0;
-  while (i < a.keys.length || j < b.keys.length) {
-    const order = i === a.keys.length ? 1 : j === b.keys.length ? -1 : compareAtoms(a.keys[i]!, b.keys[j]!);
-    if (order < 0) visit(a.keys[i]!, i++, undefined);
-    else if (order > 0) visit(b.keys[j]!, undefined, j++);
-    else visit(a.keys[i]!, i++, j++);
+  while (i < a.size || j < b.size) {
+    const order = i === a.size ? 1 : j === b.size ? -1 : compareAtoms(a.key(i), b.key(j));
+    if (order < 0) visit(a.key(i), i++, undefined);
+    else if (order > 0) visit(b.key(j), undefined, j++);
+    else visit(a.key(i), i++, j++);
   }
 }
 
@@ -176,33 +222,31 @@ class Collector {
   readonly values: Atom[] = [];
 
   add(from: Datum, i: number): void {
-    this.keys.push(from.keys[i]!);
-    if (from.values.length > 0) this.values.push(from.values[i]!);
+    this.keys.push(from.key(i));
+    if (from.hasValues) this.values.push(from.value(i)!);
   }
   datum(): Datum {
+    // Arrays that grew have room for more, their copies do not.
     return this.keys.length === 0
       ? EMPTY
-      : new Datum(this.keys, this.values.length === 0 ? NO_ATOMS : this.values);
+      : new Datum(this.keys.slice(), this.values.length === 0 ? NO_ATOMS : this.values.slice());
   }
 }
 
 /** All elements of both; where both maps have a key, `a`'s value stays. */
 export function union(a: Datum, b: Datum): Datum {
-  if (b.keys.length === 0) return a;
-  if (b.keys.length === 1) {
+  if (b.size === 0) return a;
+  if (b.size === 1) {
     // The common case, without a walk over a set that may be long.
-    const at = ~findKey(a, b.keys[0]!);
+    const at = ~findKey(a, b.key(0));
     if (at < 0) return a;
-    const keys = a.keys.slice();
-    keys.splice(at, 0, b.keys[0]!);
-    if (b.values.length === 0) return new Datum(keys);
-    const values = a.values.slice();
-    values.splice(at, 0, b.values[0]!);
-    return new Datum(keys, values);
+    const keys = a.keys.toSpliced(at, 0, b.key(0));
+    if (!b.hasValues) return new Datum(keys);
+    return new Datum(keys, a.values.toSpliced(at, 0, b.value(0)!));
   }
   const out = new Collector();
   walk(a, b, (_key, i, j) => (i === undefined ? out.add(b, j!) : out.add(a, i)));
-  return out.keys.length === a.keys.length ? a : out.datum();
+  return out.keys.length === a.size ? a : out.datum();
 }
 
 /**
@@ -211,14 +255,14 @@ export function union(a: Datum, b: Datum): Datum {
  */
 export function subtract(a: Datum, b: Datum): Datum {
   const gone = new Set<number>();
-  for (let j = 0; j < b.keys.length; j++) {
-    const i = findKey(a, b.keys[j]!);
-    if (i >= 0 && (b.values.length === 0 || a.values[i] === b.values[j])) gone.add(i);
+  for (let j = 0; j < b.size; j++) {
+    const i = findKey(a, b.key(j));
+    if (i >= 0 && (!b.hasValues || a.value(i) === b.value(j))) gone.add(i);
   }
   if (gone.size === 0) return a;
-  if (gone.size === a.keys.length) return EMPTY;
+  if (gone.size === a.size) return EMPTY;
   const keep = (_: Atom, i: number): boolean => !gone.has(i);
-  return new Datum(a.keys.filter(keep), a.values.length === 0 ? NO_ATOMS : a.values.filter(keep));
+  return new Datum(a.keys.filter(keep), a.hasValues ? a.values.filter(keep) : NO_ATOMS);
 }
 
 /**
@@ -230,7 +274,7 @@ export function diffData(from: Datum, to: Datum, type: ColumnType): Datum {
   const out = new Collector();
   walk(from, to, (_key, i, j) => {
     if (j === undefined) out.add(from, i!);
-    else if (i === undefined || from.values[i] !== to.values[j]) out.add(to, j);
+    else if (i === undefined || from.value(i!) !== to.value(j)) out.add(to, j);
   });
   return out.datum();
 }
@@ -248,7 +292,7 @@ export function addedRemoved(from: Datum, to: Datum): { readonly added: Datum; r
   const added = new Collector();
   const removed = new Collector();
   walk(from, to, (_key, i, j) => {
-    if (i !== undefined && j !== undefined && from.values[i] === to.values[j]) return;
+    if (i !== undefined && j !== undefined && from.value(i) === to.value(j)) return;
     if (i !== undefined) removed.add(from, i);
     if (j !== undefined) added.add(to, j);
   });
@@ -257,8 +301,9 @@ export function addedRemoved(from: Datum, to: Datum): { readonly added: Datum; r
 
 /** Throws a "constraint violation" for the first atom that `type` does not allow. */
 export function checkDatum(datum: Datum, type: ColumnType): void {
-  for (const key of datum.keys) checkAtom(key, type.key);
-  if (type.value) for (const value of datum.values) checkAtom(value, type.value);
+  const n = datum.size;
+  for (let i = 0; i < n; i++) checkAtom(datum.key(i), type.key);
+  if (type.value) for (let i = 0; i < n; i++) checkAtom(datum.value(i)!, type.value);
 }
 
 /** Sorts what was read. @throws OvsdbError when a key comes twice */
@@ -267,14 +312,19 @@ function sorted(keys: Atom[], values: readonly Atom[] | undefined): Datum {
   if (n === 0) return EMPTY;
   let ordered = true;
   for (let i = 1; i < n && ordered; i++) ordered = compareAtoms(keys[i - 1]!, keys[i]!) < 0;
-  if (ordered) return new Datum(keys, values ?? NO_ATOMS);
+  if (ordered) return values ? new Datum(sharedKeys(keys), values) : new Datum(keys);
   const order = keys.map((_, i) => i).sort((i, j) => compareAtoms(keys[i]!, keys[j]!));
   const result = order.map((i) => keys[i]!);
   for (let i = 1; i < n; i++) {
     if (result[i] === result[i - 1])
       throw new OvsdbError('ovsdb error', values ? 'map contains duplicate key' : 'set contains duplicate');
   }
-  return new Datum(result, values ? order.map((i) => values[i]!) : NO_ATOMS);
+  return values
+    ? new Datum(
+        sharedKeys(result),
+        order.map((i) => values[i]!),
+      )
+    : new Datum(result);
 }
 
 /** Notes on a named UUID what kind of reference it was met in. */
@@ -320,12 +370,14 @@ export function datumFromJson(type: ColumnType, json: Json, symbols?: SymbolTabl
       list.map((item: Json) => checkedAtom(type.key, item, symbols)),
       undefined,
     );
-  const keys: Atom[] = [];
-  const values: Atom[] = [];
-  for (const pair of list as readonly Json[]) {
+  // Not by push, which makes room for 17 at once.
+  const keys = new Array<Atom>(n);
+  const values = new Array<Atom>(n);
+  for (let i = 0; i < n; i++) {
+    const pair = list[i] as Json;
     if (!Array.isArray(pair) || pair.length !== 2) throw syntaxError(pair, 'expected 2-element array');
-    keys.push(checkedAtom(type.key, pair[0], symbols));
-    values.push(checkedAtom(type.value!, pair[1], symbols));
+    keys[i] = checkedAtom(type.key, pair[0], symbols);
+    values[i] = checkedAtom(type.value!, pair[1], symbols);
   }
   return sorted(keys, values);
 }
@@ -342,8 +394,8 @@ type AtomPrinter = (base: BaseType, atom: Atom) => Json;
 
 function toJson(datum: Datum, type: ColumnType, print: AtomPrinter): Json {
   const { key, value } = type;
-  if (value) return ['map', datum.keys.map((k, i) => [print(key, k), print(value, datum.values[i]!)])];
-  if (datum.keys.length === 1) return print(key, datum.keys[0]!);
+  if (value) return ['map', datum.keys.map((k, i) => [print(key, k), print(value, datum.value(i)!)])];
+  if (datum.size === 1) return print(key, datum.key(0));
   return ['set', datum.keys.map((k) => print(key, k))];
 }
 
@@ -367,7 +419,7 @@ export const datumToJsonWithRowNames = (datum: Datum, type: ColumnType): Json =>
 export function datumToText(datum: Datum, type: ColumnType): string {
   const { key, value } = type;
   const items = datum.keys.map(
-    (k, i) => atomToText(key.type, k) + (value ? `=${atomToText(value.type, datum.values[i]!)}` : ''),
+    (k, i) => atomToText(key.type, k) + (value ? `=${atomToText(value.type, datum.value(i)!)}` : ''),
   );
   if (type.max <= 1 && items.length > 0) return items.join(', ');
   return value ? `{${items.join(', ')}}` : `[${items.join(', ')}]`;
@@ -377,7 +429,7 @@ export function datumToText(datum: Datum, type: ColumnType): string {
 export function datumToBare(datum: Datum, type: ColumnType): string {
   const { key, value } = type;
   return datum.keys
-    .map((k, i) => atomToBare(key.type, k) + (value ? `=${atomToBare(value.type, datum.values[i]!)}` : ''))
+    .map((k, i) => atomToBare(key.type, k) + (value ? `=${atomToBare(value.type, datum.value(i)!)}` : ''))
     .join(' ');
 }
 

@@ -109,7 +109,7 @@ export function satisfies(ctx: CtlContext, table: Table, row: IdlRow, arg: strin
   );
   const at = findKey(have, wantKey);
   if (at < 0 && !operator.startsWith('{')) return false;
-  return relation(at < 0 ? EMPTY : new Datum([have.values[at]!]), wanted);
+  return relation(at < 0 ? EMPTY : new Datum([have.value(at)!]), wanted);
 }
 
 /** @throws ToolError */

@@ -87,7 +87,7 @@ function holds({ function: fn, column, arg }: Clause, field: Datum): boolean {
       return excludesAll(arg, field);
   }
   if (field.size === 0) return false;
-  const order = compareAtoms(field.keys[0]!, arg.keys[0]!);
+  const order = compareAtoms(field.key(0), arg.key(0));
   switch (fn) {
     case '<':
       return order < 0;

@@ -109,8 +109,8 @@ function withoutLostReferences({ type }: ColumnSchema, datum: Datum, { db }: Tab
   const keyTarget = isWeakRef(key) ? db.target(key.refTable!) : undefined;
   const valueTarget = isWeakRef(value) ? db.target(value!.refTable!) : undefined;
   const keep = (_: unknown, i: number): boolean =>
-    (!keyTarget || keyTarget.rows.has(datum.keys[i] as Uuid)) &&
-    (!valueTarget || valueTarget.rows.has(datum.values[i] as Uuid));
+    (!keyTarget || keyTarget.rows.has(datum.key(i) as Uuid)) &&
+    (!valueTarget || valueTarget.rows.has(datum.value(i) as Uuid));
   const keys = datum.keys.filter(keep);
   if (keys.length === datum.size) return datum;
   return keys.length === 0 ? EMPTY : new Datum(keys, datum.values.filter(keep));

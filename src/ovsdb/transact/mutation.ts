@@ -134,7 +134,7 @@ function compute(operator: Operator, datum: Datum, arg: Atom, type: ColumnType):
 /** The datum after the mutation. @throws OvsdbError */
 export function mutate(datum: Datum, { column, mutator, arg }: Mutation): Datum {
   const { type } = column;
-  if (mutator !== 'insert' && mutator !== 'delete') return compute(mutator, datum, arg.keys[0]!, type);
+  if (mutator !== 'insert' && mutator !== 'delete') return compute(mutator, datum, arg.key(0), type);
   const result = mutator === 'insert' ? union(datum, arg) : subtract(datum, arg);
   if (result.size < type.min || result.size > type.max)
     throw constraintViolation(`Attempted to store ${result.size} elements in ${columnTypeToEnglish(type)}.`);

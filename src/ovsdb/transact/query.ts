@@ -30,7 +30,7 @@ function candidates(table: Table, condition: Condition): Iterable<Row> {
 export function query(table: Table, condition: Condition, visit: (row: Row) => unknown): void {
   const first = condition.clauses[0];
   if (first && first.function === '==' && first.column.name === '_uuid') {
-    const row = table.rows.get(first.arg.keys[0] as Uuid);
+    const row = table.rows.get(first.arg.key(0) as Uuid);
     if (row && matches(condition, row)) visit(row);
     return;
   }

@@ -181,7 +181,7 @@ function isChanged(old: Row, row: Row): boolean {
 function countAtoms(row: Row): number {
   // A row's own UUID and version count too.
   let n = 2;
-  for (const datum of row.fields) n += datum.keys.length + datum.values.length;
+  for (const datum of row.fields) n += datum.hasValues ? 2 * datum.size : datum.size;
   return n;
 }
 

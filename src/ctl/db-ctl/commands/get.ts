@@ -55,7 +55,7 @@ export const get: CommandSyntax<CtlContext> = {
       }
       if (!type.value) fail(`cannot specify key to get for non-map column ${column.name}`);
       const at = findKey(datum, checkedAtomFromText(type.key, key, ctx.symbols));
-      if (at >= 0) ctx.output += atomToText(type.value!.type, datum.values[at]!);
+      if (at >= 0) ctx.output += atomToText(type.value!.type, datum.value(at)!);
       else if (ctx.mustExist)
         fail(`no key "${key}" in ${table.name} record "${record}" column ${column.name}`);
       ctx.output += '\n';

@@ -73,7 +73,7 @@ function rowText(
     } else if (valueShown?.nameColumn !== undefined) {
       text += `${indent}    ${name}:\n`;
       datum.keys.forEach((atom, i) => {
-        const target = ctx.idl.find(valueShown.table, datum.values[i] as Uuid);
+        const target = ctx.idl.find(valueShown.table, datum.value(i) as Uuid);
         const title = target ? nameText(target, valueShown.nameColumn!) : '"<null>"';
         text += `${indent}        ${atomToText(key.type, atom)}=${title}\n`;
       });
