@@ -10,6 +10,7 @@ export interface Host {
   readonly loop: Loop;
   readonly random: Random;
   readonly streams: Streams;
+  readonly http: Http;
   readonly storage: Storage;
   readonly dirs: Directories;
 }
@@ -135,6 +136,25 @@ export interface Streams {
    * @throws SystemError when the target is malformed or cannot be bound
    */
   listen(target: string, defaultPort: number, accept: (stream: Stream) => void): Promise<Listener>;
+}
+
+/** What becomes of a request. Nothing comes after `end` or `failed`, nor before `Http.post` has returned. */
+export interface HttpEvents {
+  /** A piece of the reply's body arrived. */
+  data(status: number, text: string): void;
+  /** The reply is complete. */
+  end(status: number): void;
+  /** There is no reply, or not all of it. @param sent whether the server may have got the request */
+  failed(error: Error, sent: boolean): void;
+}
+
+/** Requests by HTTP/1.1; connections are kept for the next. */
+export interface Http {
+  /**
+   * Sends JSON to a URL such as 'http://127.0.0.1:2379/v3/kv/txn'. There is no time-out.
+   * @returns gives the request up; no event follows
+   */
+  post(url: string, json: string, events: HttpEvents): () => void;
 }
 
 /** Files. All paths are as the user gave them; all failures are `SystemError`s. Synchronous on purpose: each

@@ -7,3 +7,9 @@ declare class TextDecoder {
   constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
   decode(input?: Uint8Array | ArrayBuffer, options?: { stream?: boolean }): string;
 }
+interface Uint8Array {
+  toBase64(): string;
+}
+interface Uint8ArrayConstructor {
+  fromBase64(text: string): Uint8Array<ArrayBuffer>;
+}

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { Clock } from '../base/clock.ts';
 import type { Directories, Host, Random, Storage, Streams } from '../base/host.ts';
 import { Loop, type LoopDriver } from '../base/loop.ts';
+import { NodeHttp } from './http.ts';
 import { NodeStorage } from './storage.ts';
 import { NodeStreams } from './streams/streams.ts';
 
@@ -73,6 +74,7 @@ export class NodeHost implements Host {
   readonly loop: Loop;
   readonly random: Random = new NodeRandom();
   readonly streams: Streams;
+  readonly http = new NodeHttp();
   readonly storage: Storage = new NodeStorage();
   readonly dirs: Directories;
 

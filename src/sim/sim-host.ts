@@ -9,6 +9,7 @@ import { Clock } from '../base/clock.ts';
 import {
   type Directories,
   type Host,
+  type Http,
   type Listener,
   type Random,
   type Storage,
@@ -241,6 +242,13 @@ export class SimHost implements Host {
   readonly loop: Loop;
   readonly random: Random;
   readonly streams: Streams;
+  /** There is no server. */
+  readonly http: Http = {
+    post: (_url, _json, events) => {
+      this.loop.defer(() => events.failed(new SystemError('ECONNREFUSED'), false));
+      return () => {};
+    },
+  };
   readonly storage: SimStorage;
   readonly dirs: Directories = { run: '/run', log: '/log', db: '/db', sysconf: '/etc', pkgdata: '/share' };
   #nowMs = 1_000_000;
@@ -272,6 +280,25 @@ export class SimHost implements Host {
       this.#nowMs = Math.max(this.#nowMs, next);
       this.loop.runTimers();
       this.settle();
+    }
+    this.#nowMs = end;
+  }
+
+  /**
+   * Like `run`, for parties that use promises: what they wait for goes on before time does.
+   * @param turn waits until no promise has anything to do, as setImmediate does
+   */
+  async pass(ms: number, turn: () => Promise<unknown>): Promise<void> {
+    const end = this.#nowMs + ms;
+    for (;;) {
+      do {
+        this.settle();
+        await turn();
+      } while (this.#ready.length > 0);
+      const next = this.loop.nextDeadline();
+      if (next > end) break;
+      this.#nowMs = Math.max(this.#nowMs, next);
+      this.loop.runTimers();
     }
     this.#nowMs = end;
   }
