@@ -85,12 +85,13 @@ export function transactionToText(
 /** The text of the record of a transaction that makes the whole database, in pieces of some rows each. */
 export function* databaseToText(db: Database, annotations: Annotations): Generator<string> {
   let piece = '{';
-  for (const table of db.tables.values()) {
-    if (table.rows.size === 0) continue;
-    piece += `${piece === '{' ? '' : ','}${JSON.stringify(table.name)}:{`;
+  // Copies of the lists, since transactions may come between two pieces; the rows themselves never change.
+  const tables = [...db.tables].map(([name, { rows }]) => [name, [...rows.values()]] as const);
+  for (const [name, rows] of tables) {
+    if (rows.length === 0) continue;
+    piece += `${piece === '{' ? '' : ','}${JSON.stringify(name)}:{`;
     let n = 0;
-    // A copy of the list, since transactions may come between two pieces; the rows themselves never change.
-    for (const row of [...table.rows.values()]) {
+    for (const row of rows) {
       piece += `${n++ === 0 ? '' : ','}"${row.uuid}":${stringifyJson(rowToJson(row))}`;
       if (n % 100 === 0) {
         yield piece;
@@ -154,11 +155,13 @@ function replayTables(txn: Transaction, json: JsonObject): void {
 
 /**
  * Carries out the transaction of a record.
+ * @param id its name beyond this server
  * @returns why it does not fit what is there, of which nothing has changed then
  * @throws OvsdbError when it is none
  */
-export function replayTransaction(db: Database, json: JsonObject): OvsdbError | undefined {
+export function replayTransaction(db: Database, json: JsonObject, id?: Uuid): OvsdbError | undefined {
   const txn = new Transaction(db);
+  txn.id = id;
   let parsed = false;
   try {
     replayTables(txn, json);

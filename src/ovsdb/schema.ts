@@ -225,5 +225,16 @@ export function schemaToJson(schema: DatabaseSchema): JsonObject {
   };
 }
 
+/** The schema with all its columns kept: clusters know no others. */
+export function persistentSchema(schema: DatabaseSchema): DatabaseSchema {
+  const json = schemaToJson(schema) as { readonly tables: Readonly<Record<string, JsonObject>> };
+  const tables = Object.entries(json.tables).map(([name, table]) => {
+    const columns = Object.entries(table['columns'] as Readonly<Record<string, JsonObject>>);
+    const kept = columns.map(([column, { ephemeral: _, ...rest }]) => [column, rest] as const);
+    return [name, { ...table, columns: Object.fromEntries(kept) }] as const;
+  });
+  return schemaFromJson({ ...json, tables: Object.fromEntries(tables) } as Json);
+}
+
 export const sameSchema = (a: DatabaseSchema, b: DatabaseSchema): boolean =>
   sortedJson(schemaToJson(a)) === sortedJson(schemaToJson(b));

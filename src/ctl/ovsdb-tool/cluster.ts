@@ -4,14 +4,14 @@
  */
 import { randomUuid } from '../../base/uuid.ts';
 import { OVS_VERSION } from '../../base/version.ts';
-import { type Json, type JsonObject, parseJson } from '../../jsonrpc/json.ts';
+import { type Json, parseJson } from '../../jsonrpc/json.ts';
 import { convertDatabase } from '../../ovsdb/convert.ts';
 import { Database } from '../../ovsdb/database.ts';
 import { databaseToText, openStandaloneLog, replayTransaction } from '../../ovsdb/file.ts';
 import { type OvsdbLog, RAFT_MAGIC } from '../../ovsdb/log.ts';
 import { isId, isJsonObject } from '../../ovsdb/members.ts';
 import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
-import { type DatabaseSchema, schemaFromJson, schemaToJson } from '../../ovsdb/schema.ts';
+import { type DatabaseSchema, persistentSchema, schemaFromJson, schemaToJson } from '../../ovsdb/schema.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 import { openAnyLog, openNewLog, readDb, schemaFromFile, syncAndClose, writeDb } from './files.ts';
 
@@ -35,17 +35,6 @@ function checkAddress(address: string): void {
   if (!match) throw new OvsdbError('ovsdb error', `${address}: expected "tcp" or "ssl" address`);
   if (!/^(?:\[[^\]]+\]|[^:]+):\d+$/.test(match[1]!))
     throw new OvsdbError('ovsdb error', `${address}: syntax error in address`);
-}
-
-/** The schema with all its columns kept: clusters know no others. */
-function persistent(schema: DatabaseSchema): DatabaseSchema {
-  const json = schemaToJson(schema) as { readonly tables: Readonly<Record<string, JsonObject>> };
-  const tables = Object.entries(json.tables).map(([name, table]) => {
-    const columns = Object.entries(table['columns'] as Readonly<Record<string, JsonObject>>);
-    const kept = columns.map(([column, { ephemeral: _, ...rest }]) => [column, rest] as const);
-    return [name, { ...table, columns: Object.fromEntries(kept) }] as const;
-  });
-  return schemaFromJson({ ...json, tables: Object.fromEntries(tables) } as Json);
 }
 
 /** What a cluster starts with: a schema alone, or the contents of a stand-alone database. */
@@ -84,7 +73,7 @@ export async function createCluster(
     prev_servers: { [sid]: local! },
     prev_index: 1,
     prev_term: 1,
-    prev_data: [schemaToJson(persistent(schema)), data],
+    prev_data: [schemaToJson(persistentSchema(schema)), data],
     prev_eid: randomUuid(random),
   });
   if (electionTimerMs !== undefined) log.write({ term: 1, index: 2, election_timer: electionTimerMs });

@@ -5,7 +5,7 @@
 
 import type { Host } from '../../base/host.ts';
 import { randomUuid } from '../../base/uuid.ts';
-import { type Guard, KvError, prefixEnd } from './kv.ts';
+import { type Guard, KvError, type KvStore, prefixEnd } from './kv.ts';
 import { partKey } from './layout.ts';
 import type { Member, Session } from './member.ts';
 import { type BlobRef, cut } from './records.ts';
@@ -56,6 +56,6 @@ export async function readBlob(member: Member, { blob, parts }: BlobRef): Promis
 }
 
 /** Removes a text. @throws KvError */
-export async function removeBlob(member: Member, blob: string): Promise<void> {
+export async function removeBlob(member: Pick<KvStore, 'transact'>, blob: string): Promise<void> {
   await member.transact({ guards: [], success: [{ op: 'delete', key: blob, end: prefixEnd(blob) }] });
 }

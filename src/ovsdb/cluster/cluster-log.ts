@@ -76,8 +76,8 @@ export interface ClusterLogEvents {
   apply(record: ClusterRecord): void;
   /** Changes of `server/` and `lock/`. */
   others(events: readonly KvEvent[]): void;
-  /** All of `server/` and `lock/`, as of a moment. */
-  othersAre(keys: readonly KeyValue[]): void;
+  /** All of `server/` and `lock/`, as of a revision. */
+  othersAre(keys: readonly KeyValue[], revision: number): void;
   /** `isFollowing` has become another. */
   changed(): void;
   /** `canAppend` may have become true. */
@@ -184,8 +184,10 @@ export class ClusterLog {
       });
       const [[head] = [], [snapshot] = [], records = [], servers = [], locks = []] = results;
       if (!head || !snapshot) throw new OvsdbError('ovsdb error', `there is no database at ${layout.prefix}`);
+      // An own record may have come meanwhile, after what was read.
+      if (head.modRevision < this.#headRevision) continue;
+      if (await this.#takeSnapshot(snapshot)) continue;
       const headIndex = Number(head.value);
-      if (await this.#takeSnapshot(snapshot, headIndex)) continue;
       const before = this.index;
       this.#arrive(records);
       await this.#pumping;
@@ -193,7 +195,7 @@ export class ClusterLog {
       if (this.index === headIndex) {
         this.#headRevision = head.modRevision;
         this.revision = Math.max(this.revision, revision);
-        this.#events.othersAre([...servers, ...locks]);
+        this.#events.othersAre([...servers, ...locks], revision);
         return revision;
       }
       // Either there is more, or what is next was just removed.
@@ -204,10 +206,10 @@ export class ClusterLog {
   }
 
   /** @returns whether the snapshot was gone when it was to be read or was taken: the rest has to be read anew */
-  async #takeSnapshot({ value, modRevision }: KeyValue, headIndex: number): Promise<boolean> {
-    if (modRevision === this.snapshotRevision && this.index <= headIndex) return false;
+  async #takeSnapshot({ value, modRevision }: KeyValue): Promise<boolean> {
+    if (modRevision === this.snapshotRevision) return false;
     const snapshot = parseSnapshot(value);
-    const isSame = this.snapshot?.cid === snapshot.cid && this.index <= headIndex;
+    const isSame = this.snapshot?.cid === snapshot.cid;
     if (isSame && this.index >= snapshot.index) {
       this.#noteSnapshot(snapshot, modRevision);
       return false;

@@ -115,7 +115,7 @@ function activeStatus(server: OvsdbServer, session: Session): RemoteStatus {
   const { state, sinceConnectMs, sinceDisconnectMs } = reconnect.stats(server.host.loop.now());
   const locks = { held: [] as string[], waiting: [] as string[], lost: [] as string[] };
   for (const waiter of session.waiters.values()) {
-    const list = server.locks.isOwner(waiter)
+    const list = waiter.keeper.isOwner(waiter)
       ? locks.held
       : waiter.mode === 'lock'
         ? locks.waiting

@@ -7,7 +7,7 @@
 import type { Host } from '../../base/host.ts';
 import { randomUuid, type Uuid } from '../../base/uuid.ts';
 import type { Table } from '../database.ts';
-import { Locks } from './locks.ts';
+import { type LockKeeper, Locks } from './locks.ts';
 import type { ServedDatabase } from './served.ts';
 import type { Session } from './session.ts';
 
@@ -15,7 +15,7 @@ export class OvsdbServer {
   readonly host: Host;
   /** A new one at each start, by which clients tell restarts. */
   readonly id: Uuid;
-  readonly locks = new Locks();
+  readonly #locks = new Locks();
   readonly sessions = new Set<Session>();
   readonly #databases = new Map<string, ServedDatabase>();
   /** Whether "monitor_cond" and "monitor_cond_since" are answered. */
@@ -28,6 +28,16 @@ export class OvsdbServer {
   constructor(host: Host) {
     this.host = host;
     this.id = randomUuid(host.random);
+  }
+
+  /**
+   * Who keeps the locks: the cluster of the first clustered database by name, for it is the same for all its servers; else
+   * this server.
+   */
+  get locks(): LockKeeper {
+    const clustered = [...this.#databases.values()].filter(({ model }) => model.locks);
+    clustered.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return clustered[0]?.model.locks ?? this.#locks;
   }
 
   get databases(): ReadonlyMap<string, ServedDatabase> {

@@ -12,6 +12,7 @@ import type { Json } from '../../jsonrpc/json.ts';
 import type { Database } from '../database.ts';
 import type { OvsdbError } from '../ovsdb-error.ts';
 import type { Composed } from '../transact/execute.ts';
+import type { LockKeeper } from './locks.ts';
 
 /** Columns of the database's row in _Server. */
 export interface DatabaseStatus {
@@ -32,7 +33,9 @@ export type Outcome =
   /** The results of its operations, as the RFC's "transact" has them, those of failed ones too. */
   | { readonly kind: 'results'; readonly results: Json }
   /** No results: the whole request failed. */
-  | { readonly kind: 'error'; readonly error: Json };
+  | { readonly kind: 'error'; readonly error: Json }
+  /** It cannot be found out: the client must not be told anything, and learns what there is when it connects again. */
+  | { readonly kind: 'unknown' };
 
 /** What came of the attempt to commit a transaction. */
 export type CommitOutcome =
@@ -41,6 +44,22 @@ export type CommitOutcome =
   | { readonly kind: 'retry' };
 
 export type ComposedTransaction = Extract<Composed, { kind: 'ready' }>;
+
+/**
+ * Where commits take time, those that come meanwhile wait, and then go together: one by one they are composed, each on what
+ * the ones before it made of the database, which is undone when all are composed, and done again when they are committed.
+ */
+export interface Batching {
+  /** Nothing may be tried before the next `Triggers.wake`. */
+  readonly isBusy: boolean;
+  /** Transactions are committed from here on until `end`, all within one turn of the loop. */
+  begin(): void;
+  end(): void;
+  /** Some have been committed since `begin`: what others find in the database is true only if those come about. */
+  readonly isOpen: boolean;
+  /** Keeps an outcome until that is certain. @param done and the result are as for `ServiceModel.commit` */
+  hold(outcome: Outcome, done: (outcome: CommitOutcome) => void): () => void;
+}
 
 export interface ServiceModel {
   /** Clients may not write. */
@@ -51,6 +70,9 @@ export interface ServiceModel {
   readonly status: DatabaseStatus;
   /** Why the storage does not work; undefined if it does. */
   readonly storageError: string | undefined;
+  readonly batching?: Batching;
+  /** Who keeps locks, where that is not this server. */
+  readonly locks?: LockKeeper;
 
   /**
    * Commits a client's transaction that has operations that write, or passes it on.

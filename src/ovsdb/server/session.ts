@@ -13,7 +13,7 @@ import { type ConnectionOptions, JsonRpcSession } from '../../jsonrpc/session.ts
 import type { Monitor } from '../monitor/monitor.ts';
 import { internalError, OvsdbError } from '../ovsdb-error.ts';
 import type { Client } from '../transact/rbac.ts';
-import type { LockHolder, LockWaiter } from './locks.ts';
+import { type LockHolder, type LockWaiter, unlockAll } from './locks.ts';
 import { METHODS, NOTIFICATIONS } from './methods/methods.ts';
 import type { ServedDatabase } from './served.ts';
 import type { OvsdbServer } from './server.ts';
@@ -260,7 +260,7 @@ export class Session implements LockHolder {
     this.#outgoing = '';
     for (const key of [...this.triggers.keys()]) this.cancelTrigger(key);
     for (const key of [...this.monitors.keys()]) this.removeMonitor(key, false);
-    this.server.locks.unlockAll(this);
+    unlockAll(this);
     this.dbChangeAware = false;
   }
 

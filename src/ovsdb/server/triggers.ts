@@ -7,24 +7,33 @@ import type { Loop, Timer } from '../../base/loop.ts';
 import type { Json } from '../../jsonrpc/json.ts';
 import { compose, type ExecuteOptions } from '../transact/execute.ts';
 import type { ServedDatabase } from './served.ts';
-import type { CommitOutcome, Outcome } from './service-model.ts';
+import type { Batching, CommitOutcome, Outcome } from './service-model.ts';
 
 export class Trigger {
   readonly params: Json;
   readonly options: ExecuteOptions;
   readonly done: (outcome: Outcome) => void;
   readonly createdMs: number;
+  /** Among all of the database: they are tried in this order. */
+  readonly order: number;
   timer: Timer | undefined;
   /** Whether it has looked at the database. */
   isBegun = false;
   /** While it is being committed: gives that up. */
   cancelCommit: (() => void) | undefined;
 
-  constructor(params: Json, options: ExecuteOptions, done: (outcome: Outcome) => void, createdMs: number) {
+  constructor(
+    params: Json,
+    options: ExecuteOptions,
+    done: (outcome: Outcome) => void,
+    createdMs: number,
+    order: number,
+  ) {
     this.params = params;
     this.options = options;
     this.done = done;
     this.createdMs = createdMs;
+    this.order = order;
   }
 }
 
@@ -34,11 +43,24 @@ export class Triggers {
   /** Those that are to be composed again. */
   readonly #waiting = new Set<Trigger>();
   #woken = false;
+  #nextOrder = 0;
   #paused = false;
 
   constructor(loop: Loop, served: ServedDatabase) {
     this.#loop = loop;
     this.#served = served;
+  }
+
+  get #batching(): Batching | undefined {
+    return this.#served.model.batching;
+  }
+
+  /** Lets all that is committed meanwhile go together. */
+  #batch(run: () => void): void {
+    const batching = this.#batching;
+    batching?.begin();
+    run();
+    batching?.end();
   }
 
   get size(): number {
@@ -50,12 +72,22 @@ export class Triggers {
    * @returns the trigger if it can still be cancelled
    */
   run(params: Json, options: ExecuteOptions, done: (outcome: Outcome) => void): Trigger | undefined {
-    const trigger = new Trigger(params, { ...options, mayWait: true }, done, this.#loop.now());
-    if (this.#paused) {
+    const trigger = new Trigger(
+      params,
+      { ...options, mayWait: true },
+      done,
+      this.#loop.now(),
+      this.#nextOrder++,
+    );
+    if (this.#paused || this.#batching?.isBusy) {
       this.#waiting.add(trigger);
       return trigger;
     }
-    return this.#try(trigger, 0) ? undefined : trigger;
+    let isDone = false;
+    this.#batch(() => {
+      isDone = this.#try(trigger, 0);
+    });
+    return isDone ? undefined : trigger;
   }
 
   /** Forgets a trigger; it will not be done. */
@@ -83,12 +115,15 @@ export class Triggers {
     this.#woken = true;
     this.#loop.defer(() => {
       this.#woken = false;
-      for (const trigger of [...this.#waiting]) this.#again(trigger);
+      const waiting = [...this.#waiting].sort((a, b) => a.order - b.order);
+      this.#batch(() => {
+        for (const trigger of waiting) this.#again(trigger);
+      });
     });
   }
 
   #again(trigger: Trigger): void {
-    if (this.#paused || !this.#waiting.delete(trigger)) return;
+    if (this.#paused || this.#batching?.isBusy || !this.#waiting.delete(trigger)) return;
     trigger.timer?.cancel();
     this.#try(trigger, Math.floor(this.#loop.now() - trigger.createdMs));
   }
@@ -100,26 +135,37 @@ export class Triggers {
     const composed = compose(db, trigger.params, { ...trigger.options, elapsedMs });
     switch (composed.kind) {
       case 'failed':
-        trigger.done({ kind: 'results', results: composed.results });
-        return true;
+        return this.#finish(trigger, { kind: 'results', results: composed.results });
       case 'waiting': {
         const { timeoutMs } = composed;
         this.#waiting.add(trigger);
         if (Number.isFinite(timeoutMs))
-          trigger.timer = this.#loop.at(trigger.createdMs + timeoutMs, () => this.#again(trigger));
+          trigger.timer = this.#loop.at(trigger.createdMs + timeoutMs, () =>
+            this.#batch(() => this.#again(trigger)),
+          );
         return false;
       }
       case 'ready':
         if (!composed.writes) {
           composed.txn.abort();
-          trigger.done({ kind: 'results', results: composed.results });
-          return true;
+          return this.#finish(trigger, { kind: 'results', results: composed.results });
         }
         trigger.cancelCommit = model.commit(trigger.params, composed, (outcome) =>
           this.#committed(trigger, outcome),
         );
         return !trigger.cancelCommit && !this.#waiting.has(trigger);
     }
+  }
+
+  /** @returns as `#try` */
+  #finish(trigger: Trigger, outcome: Outcome): boolean {
+    const batching = this.#batching;
+    if (!batching?.isOpen) {
+      trigger.done(outcome);
+      return true;
+    }
+    trigger.cancelCommit = batching.hold(outcome, (final) => this.#committed(trigger, final));
+    return false;
   }
 
   #committed(trigger: Trigger, outcome: CommitOutcome): void {

@@ -4,7 +4,8 @@ import type { Operation } from './operation.ts';
 
 export const assert: Operation = (x, members) => {
   const lock = members.required('lock', 'id') as string | undefined;
-  if (lock !== undefined && !x.ownsLock(lock))
-    throw new OvsdbError('not owner', `Asserted lock ${lock} not held.`);
+  if (lock === undefined) return {};
+  if (!x.ownsLock(lock)) throw new OvsdbError('not owner', `Asserted lock ${lock} not held.`);
+  x.asserted.push(lock);
   return {};
 };

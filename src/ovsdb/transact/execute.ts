@@ -62,6 +62,8 @@ export type Composed =
       readonly durable: boolean;
       /** Some operation was one that writes, though perhaps it found nothing to change. */
       readonly writes: boolean;
+      /** Locks that it asserted. */
+      readonly asserted: readonly string[];
     }
   /** One failed: that is the reply; nothing has changed. */
   | { readonly kind: 'failed'; readonly results: Json }
@@ -124,6 +126,7 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
     symbols: new SymbolTable(db.random),
     ownsLock: options.ownsLock ?? (() => false),
     access: AccessControl.of(db, options.client),
+    asserted: [],
     elapsedMs: options.elapsedMs ?? 0,
     timeoutMs: Number.POSITIVE_INFINITY,
     durable: false,
@@ -146,7 +149,8 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
       return { kind: 'failed', results };
     }
   }
-  return { kind: 'ready', results, txn: x.txn, durable: x.durable, writes: anyWrites };
+  const { txn, durable, asserted } = x;
+  return { kind: 'ready', results, txn, durable, writes: anyWrites, asserted };
 }
 
 /**

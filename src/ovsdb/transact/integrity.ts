@@ -155,9 +155,9 @@ function drawInReferrers(txn: Transaction, { table, uuid, old, row }: RowChange)
   }
 }
 
-/** Carries the weak references that the transaction added and removed into `Table.referrers`. */
-export function updateReferrers(txn: Transaction): void {
-  for (const { table, uuid, old, row } of txn.changes) {
+/** Carries the weak references that the changes added and removed into `Table.referrers`. */
+export function updateReferrers(changes: readonly RowChange[]): void {
+  for (const { table, uuid, old, row } of changes) {
     for (const column of table.weakColumns) {
       const was = old?.fields[column.index] ?? EMPTY;
       const is = row?.fields[column.index] ?? EMPTY;

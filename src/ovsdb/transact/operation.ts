@@ -16,6 +16,8 @@ export interface OperationContext {
   ownsLock(name: string): boolean;
   /** What the client may write; undefined: everything. */
   readonly access: AccessControl | undefined;
+  /** Locks that it had to hold, and does. */
+  readonly asserted: string[];
   /** Since the client first asked for the transaction. */
   readonly elapsedMs: number;
   /** The shortest time that a "wait" gives itself. */

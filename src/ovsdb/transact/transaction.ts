@@ -37,6 +37,10 @@ export class Transaction {
   #comment: string | undefined;
   /** Atoms in all the rows before and after: the measure of the transaction's size. */
   atoms = 0;
+  /** By how many atoms the database grew. */
+  #growth = 0;
+  /** Rows of which only the references to them became more or fewer. */
+  readonly #recounted: { readonly row: Row; readonly from: number; readonly to: number }[] = [];
 
   constructor(db: Database) {
     this.db = db;
@@ -124,7 +128,10 @@ export class Transaction {
       if (!old) return row !== undefined;
       if (!row || isChanged(old, row)) return true;
       table.rows.set(uuid, old);
-      old.refs = change.refs;
+      if (old.refs !== change.refs) {
+        this.#recounted.push({ row: old, from: old.refs, to: change.refs });
+        old.refs = change.refs;
+      }
       table.changes.delete(uuid);
       return false;
     });
@@ -144,21 +151,55 @@ export class Transaction {
 
   /** Makes a prepared transaction final, and tells the listeners if it changed anything or has a name. */
   complete(): void {
+    this.completeSilently();
+    this.#announce();
+  }
+
+  /** Makes a prepared transaction final as far as the database goes, in a way that `revert` can undo. */
+  completeSilently(): void {
     if (this.changes.length > 0) {
       this.#dropUnchanged();
-      updateReferrers(this);
-      updateIndexes(this);
-      let growth = 0;
+      updateReferrers(this.changes);
+      updateIndexes(this.changes);
       for (const { old, row, refs } of this.changes) {
         const before = old ? countAtoms(old) : 0;
         const after = row ? countAtoms(row) : 0;
-        growth += after - before;
+        this.#growth += after - before;
         this.atoms += before + after;
         if (row) row.refs = refs;
       }
-      this.db.atoms += growth;
+      this.db.atoms += this.#growth;
     }
     this.#end();
+  }
+
+  /** Undoes the transaction that was completed silently last and is not undone yet. */
+  revert(): void {
+    for (const { row, from } of this.#recounted) row.refs = from;
+    this.#turn(
+      this.changes.map((change) => ({ ...change, old: change.row, row: change.old })),
+      -this.#growth,
+    );
+  }
+
+  /** Does again what `revert` undid, on a database that is as it was before, and tells the listeners. */
+  redo(): void {
+    for (const { row, to } of this.#recounted) row.refs = to;
+    this.#turn(this.changes, this.#growth);
+    this.#announce();
+  }
+
+  #turn(changes: readonly RowChange[], growth: number): void {
+    for (const { table, uuid, row } of changes) {
+      if (row) table.rows.set(uuid, row);
+      else table.rows.delete(uuid);
+    }
+    updateReferrers(changes);
+    updateIndexes(changes);
+    this.db.atoms += growth;
+  }
+
+  #announce(): void {
     if (this.changes.length === 0 && this.id === undefined) return;
     for (const change of this.changes) if (change.table.log) logChange(change);
     for (const listener of this.db.listeners) listener(this);

@@ -82,10 +82,10 @@ function origin(index: readonly ColumnSchema[], title: string, row: Row): string
   return `${who}had the following index values before the transaction: ${rowColumnsText(change.old, index)}.`;
 }
 
-/** Brings the tables' maps up to date with a transaction that has passed the checks. */
-export function updateIndexes(txn: Transaction): void {
+/** Brings the tables' maps up to date with the changes of a transaction that has passed the checks. */
+export function updateIndexes(changes: readonly RowChange[]): void {
   const each = (visit: (map: Map<Atom, Uuid>, i: number, change: RowChange) => void): void => {
-    for (const change of txn.changes) {
+    for (const change of changes) {
       const { table } = change;
       for (let i = 0; i < table.indexes.length; i++) {
         if (moves(change, table.schema.indexes[i]!)) visit(table.indexes[i]!, i, change);

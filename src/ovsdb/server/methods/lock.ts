@@ -19,8 +19,8 @@ const lockMethod = (mode: 'lock' | 'steal'): Method => ({
     if (session.waiters.has(name))
       throw syntaxError(request.params, `must issue "unlock" before new "${request.method}"`);
     session.checkRoom(session.waiters, 'locks');
-    const { locks } = session.server;
-    return { locked: locks.isOwner(locks.lock(session, name, mode)) };
+    session.server.locks.lock(session, name, mode, (locked) => session.reply(request.id, { locked }));
+    return undefined;
   },
 });
 
@@ -31,7 +31,7 @@ export const unlock: Method = {
   run(session, request) {
     const waiter = session.waiters.get(lockName(session, request));
     if (!waiter) throw badRequest(request, '"unlock" without "lock" or "steal"');
-    session.server.locks.unlock(waiter);
+    waiter.keeper.unlock(waiter);
     return {};
   },
 };

@@ -1,5 +1,6 @@
 /** RFC 7047 section 4.1.3. */
 import { sortedJson } from '../../../jsonrpc/json.ts';
+import { ownsLock } from '../locks.ts';
 import { badRequest, databaseOf, type Method } from './method.ts';
 
 export const transact: Method = {
@@ -14,12 +15,13 @@ export const transact: Method = {
       {
         readOnly: session.readOnly || served.model.readOnly,
         client: session.client,
-        ownsLock: (name) => session.server.locks.owns(session, name),
+        ownsLock: (name) => ownsLock(session, name),
       },
       (outcome) => {
         if (session.triggers.size > 0) session.triggers.delete(sortedJson(id));
         if (outcome.kind === 'results') session.reply(id, outcome.results);
-        else session.send({ type: 'error', error: outcome.error, id });
+        else if (outcome.kind === 'error') session.send({ type: 'error', error: outcome.error, id });
+        else session.reconnect(true, 'whether its transaction was committed is not known');
       },
     );
     if (trigger) session.triggers.set(sortedJson(id), { id, served, trigger });
