@@ -38,7 +38,7 @@ function checkAddress(address: string): void {
 }
 
 /** What a cluster starts with: a schema alone, or the contents of a stand-alone database. */
-function initialData(io: ToolIo, file: string): { schema: DatabaseSchema; data: Json } {
+export function initialData(io: ToolIo, file: string): { schema: DatabaseSchema; data: Json } {
   try {
     return { schema: schemaFromFile(io, file), data: {} };
   } catch (error) {

@@ -12,6 +12,7 @@ import { clusterToStandalone, createCluster, joinCluster, parseElectionTimer } f
 import { compact, convert } from './compact.ts';
 import { compareVersions } from './compare-versions.ts';
 import { create } from './create.ts';
+import { runOnEtcd } from './etcd.ts';
 import {
   clusterHeader,
   defaultDb,
@@ -278,6 +279,12 @@ export const ovsdbTool: Tool = async (argv, io) => {
   if (name === undefined) throw new ToolError('missing command name; use --help for help');
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) throw new ToolError(`unknown command '${name}'; use --help for help`);
+  try {
+    const onEtcd = runOnEtcd(io, name, rest);
+    if (onEtcd) return (await onEtcd) ?? 0;
+  } catch (error) {
+    throw userError(error);
+  }
   if (rest.length < command.min)
     throw new ToolError(`'${name}' command requires at least ${command.min} arguments`);
   if (rest.length > command.max)
@@ -285,7 +292,9 @@ export const ovsdbTool: Tool = async (argv, io) => {
   try {
     return (await command.run({ io, args: rest, verbosity, cid, electionTimerMs })) ?? 0;
   } catch (error) {
-    if (error instanceof OvsdbError) throw new ToolError(error.message);
-    throw error;
+    throw userError(error);
   }
 };
+
+const userError = (error: unknown): unknown =>
+  error instanceof OvsdbError ? new ToolError(error.message) : error;

@@ -106,12 +106,15 @@ export class EtcdClient implements KvStore {
   readonly #open = new Set<() => void>();
   #closed = false;
 
-  /** @param endpoints of members, such as 'http://127.0.0.1:2379' */
-  constructor(host: Host, http: Http, endpoints: readonly string[]) {
+  /**
+   * @param endpoints of members, such as 'http://127.0.0.1:2379'
+   * @param first which one to begin with, counted round; by default a random one
+   */
+  constructor(host: Host, http: Http, endpoints: readonly string[], first = host.random.u32()) {
     this.#host = host;
     this.#http = http;
     this.#endpoints = endpoints;
-    this.#current = host.random.u32() % endpoints.length;
+    this.#current = first % endpoints.length;
   }
 
   /** The member that is spoken to. */

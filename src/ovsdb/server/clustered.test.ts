@@ -261,14 +261,12 @@ async function history(seed: number): Promise<void> {
   /** By token: its place in the order, as its transaction found it. */
   const acknowledged = new Map<string, number>();
   const failed = new Set<string>();
-  let open = 0;
   let tokens = 0;
   const work = (server: Server): void => {
     const token = `t${tokens++}`;
     const text = random(200) === 0 ? 'x'.repeat(500_000) : '';
-    open++;
+
     void server.transact(...count, insert(token, text)).then((outcome) => {
-      open--;
       // A server that was killed answers nobody.
       if (!server.isAlive || outcome.kind !== 'results') return;
       if (errorOf(outcome) !== undefined) failed.add(token);

@@ -10,7 +10,7 @@ import type { Host } from '../../base/host.ts';
 import type { Timer } from '../../base/loop.ts';
 import { randomUuid, type Uuid, ZERO_UUID } from '../../base/uuid.ts';
 import { vlog } from '../../base/vlog.ts';
-import { type Json, parseJson, stringifyJson } from '../../jsonrpc/json.ts';
+import { type Json, stringifyJson } from '../../jsonrpc/json.ts';
 import { Batch } from '../cluster/batch.ts';
 import { ClusterLocks } from '../cluster/cluster-locks.ts';
 import { type AppendOutcome, ClusterLog } from '../cluster/cluster-log.ts';
@@ -25,19 +25,13 @@ import {
   recordText,
   type Snapshot,
 } from '../cluster/records.ts';
+import { replayEntry, snapshotDatabase } from '../cluster/replay.ts';
 import { convertDatabase } from '../convert.ts';
-import { Database } from '../database.ts';
+import type { Database } from '../database.ts';
 import { becomeLike } from '../difference.ts';
-import { replayTransaction, transactionToText } from '../file.ts';
-import { isJsonObject } from '../members.ts';
+import { transactionToText } from '../file.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
-import {
-  type DatabaseSchema,
-  persistentSchema,
-  sameSchema,
-  schemaFromJson,
-  schemaToJson,
-} from '../schema.ts';
+import { type DatabaseSchema, persistentSchema, sameSchema, schemaToJson } from '../schema.ts';
 import { Transaction } from '../transact/transaction.ts';
 import { ServedDatabase } from './served.ts';
 import type {
@@ -161,22 +155,18 @@ export class Clustered implements ServiceModel, Batching {
   // What the log tells.
 
   #restore({ name, id }: Snapshot, text: string): void {
-    const [schemaJson = null, data = null] = parseJson(text) as readonly Json[];
-    if (!isJsonObject(data)) throw new OvsdbError('ovsdb error', 'cluster: snapshot is damaged');
-    const schema = schemaFromJson(schemaJson);
-    const db = new Database(schema, this.#host.random);
-    const error = replayTransaction(db, data);
-    if (error) throw error;
+    const db = snapshotDatabase(text, this.#host.random);
     if (this.#served && this.#served.name !== name)
       throw new OvsdbError('ovsdb error', `cluster: database ${this.#served.name} became ${name}`);
     const present = this.#served?.db.schema;
-    if (present && sameSchema(present, schema)) becomeLike(this.served.db, db, id);
+    if (present && sameSchema(present, db.schema)) becomeLike(this.served.db, db, id);
     else this.#adopt(db, id);
     this.#lastId = id;
   }
 
-  #adopt(db: Database, id: Uuid): void {
-    if (this.#served) this.#served.replace(db);
+  /** @param isOwn a client of this server asked for it, and is answered before the others are disconnected */
+  #adopt(db: Database, id: Uuid, isOwn = false): void {
+    if (this.#served) this.#served.replace(db, isOwn ? undefined : `${db.name} database schema changed`);
     else this.#served = new ServedDatabase(this.#host, this.#file, db, this);
     this.#name(id);
   }
@@ -196,13 +186,9 @@ export class Clustered implements ServiceModel, Batching {
 
   #applyEntry(entry: Entry): void {
     const { db } = this.served;
+    const next = replayEntry(db, entry);
     this.#lastId = entry.id;
-    if ('schema' in entry) {
-      this.#adopt(convertDatabase(db, schemaFromJson(entry.schema)), entry.id);
-      return;
-    }
-    const error = replayTransaction(db, entry.transaction, entry.id);
-    if (error) throw error;
+    if (next !== db) this.#adopt(next, entry.id);
   }
 
   #recorded(): void {
@@ -334,7 +320,7 @@ export class Clustered implements ServiceModel, Batching {
       guards: [],
       done: (outcome) => {
         if (outcome === 'appended') {
-          this.#adopt(converted, id);
+          this.#adopt(converted, id, true);
           this.#recorded();
           done(undefined);
         } else if (outcome === 'lost') {

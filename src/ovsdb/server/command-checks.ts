@@ -7,9 +7,14 @@ export function userError<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof Error) throw new UnixctlError(error.message);
-    throw error;
+    throwUserError(error);
   }
+}
+
+/** @throws UnixctlError likewise */
+export function throwUserError(error: unknown): never {
+  if (error instanceof Error) throw new UnixctlError(error.message);
+  throw error;
 }
 
 /** @throws UnixctlError if the configuration is in a file and so not to be changed by commands */

@@ -2,7 +2,7 @@
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
-import { refuseIfConfigFile, userError } from './command-checks.ts';
+import { refuseIfConfigFile, throwUserError, userError } from './command-checks.ts';
 import { parseDbColumn } from './db-remotes.ts';
 import type { ServerProgram } from './program.ts';
 import { defaultRemoteOptions } from './remotes.ts';
@@ -56,9 +56,9 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     return '';
   });
   commands.register('ovsdb-server/list-remotes', '', 0, 0, () => lines(configuration.remotes.keys()));
-  commands.register('ovsdb-server/add-db', 'DB', 1, 1, ([file]) => {
+  commands.register('ovsdb-server/add-db', 'DB', 1, 1, async ([file]) => {
     refuseWithConfigFile();
-    userError(() => program.openDatabase(...program.commandLineConfig(file!)));
+    await program.openDatabase(...program.commandLineConfig(file!)).catch(throwUserError);
     program.saveConfiguration();
     return '';
   });

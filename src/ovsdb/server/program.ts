@@ -6,6 +6,8 @@ import type { Host } from '../../base/host.ts';
 import { SystemError } from '../../base/host.ts';
 import type { Timer } from '../../base/loop.ts';
 import { vlog } from '../../base/vlog.ts';
+import { KvError } from '../cluster/kv.ts';
+import { isClusterName } from '../cluster/layout.ts';
 import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../log.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
 import { Relay } from '../relay/relay.ts';
@@ -18,6 +20,7 @@ import {
   sourceConfig,
 } from './configuration.ts';
 import { resolveRemotes, writeRemoteStatus } from './db-remotes.ts';
+import { openCluster } from './open-cluster.ts';
 import type { OvsdbServerSettings } from './options.ts';
 import { defaultRemoteOptions, Remotes } from './remotes.ts';
 import type { ServedDatabase } from './served.ts';
@@ -31,6 +34,12 @@ const log = vlog('ovsdb_server');
 
 /** The state of connections is written to the rows that configure them this often. */
 const STATUS_INTERVAL_MS = 2500;
+/** A clustered database whose etcd does not answer is tried this often. */
+const REOPEN_INTERVAL_MS = 1000;
+
+const NO_RAFT =
+  'files of clusters that keep themselves consistent by Raft cannot be served; clustered databases are in etcd here: ' +
+  'convert the file with "ovsdb-tool cluster-to-standalone", then use "ovsdb-tool create-cluster etcd:..."';
 
 /** Where the configuration is kept for the process that follows if this one crashes. */
 export interface CrashState {
@@ -59,6 +68,7 @@ export class ServerProgram {
   /** A reconfiguration is under way; another has been asked for. */
   #reconfiguring = false;
   #again = false;
+  #stopped = false;
 
   constructor(host: Host, settings: OvsdbServerSettings, crashState?: CrashState) {
     this.host = host;
@@ -92,7 +102,7 @@ export class ServerProgram {
       return false;
     }
     this.saveConfiguration();
-    const opened = this.#openDatabases();
+    const opened = await this.#openDatabases();
     this.server.onWatched = () => this.reconfigure();
     const reached = await this.#setRemotes();
     const status = (): void => {
@@ -104,8 +114,9 @@ export class ServerProgram {
     return opened && reached;
   }
 
-  /** The key and the configuration of a database that a user names: "FILE" or "relay:NAME:REMOTES". */
+  /** The key and the configuration of a database that a user names: "FILE", "relay:NAME:REMOTES" or "etcd:...". */
   commandLineConfig(argument: string): [string, DatabaseConfig] {
+    if (isClusterName(argument)) return [argument, { model: 'clustered' }];
     const [, name, remotes] = /^relay:([^:]*):(.+)$/s.exec(argument) ?? [];
     if (name !== undefined) return [name, { model: 'relay', source: sourceConfig(remotes!, 'relay') }];
     const { syncFrom, syncExclude, isBackup } = this.configuration;
@@ -154,12 +165,12 @@ export class ServerProgram {
   /** Reads the configuration file again. @returns whether all of it could be carried out */
   async reload(): Promise<boolean> {
     if (!this.#load(this.settings.configFile!)) return false;
-    const opened = this.#openDatabases();
+    const opened = await this.#openDatabases();
     return (await this.#setRemotes()) && opened;
   }
 
   /** Opens and closes databases as the configuration says, and changes those that are open already. */
-  #openDatabases(): boolean {
+  async #openDatabases(): Promise<boolean> {
     const { databases } = this.configuration;
     for (const served of this.#configured()) {
       const config = databases.get(served.file);
@@ -173,8 +184,12 @@ export class ServerProgram {
     for (const [file, config] of [...databases]) {
       if (open.has(file)) continue;
       try {
-        this.openDatabase(file, config);
+        await this.openDatabase(file, config);
       } catch (error) {
+        if (error instanceof KvError) {
+          this.#openLater(file, error);
+          continue;
+        }
         if (!(error instanceof OvsdbError)) throw error;
         log.warn(`failed to open database '${file}': ${error.message}`);
         all = false;
@@ -189,10 +204,30 @@ export class ServerProgram {
     return [...this.server.databases.values()].filter(({ name }) => !name.startsWith('_'));
   }
 
-  /** Opens a database and makes it part of the configuration. @throws OvsdbError */
-  openDatabase(file: string, config: DatabaseConfig): void {
-    const served =
-      config.model === 'relay'
+  /** Tries again and again to open a clustered database that is configured but cannot be reached. */
+  #openLater(file: string, { message }: KvError): void {
+    log.warn(`etcd does not answer for database '${file}' (${message}); it will be tried again`);
+    this.host.loop.after(REOPEN_INTERVAL_MS, () => {
+      if (this.#stopped || this.#isOpen(file) || !this.configuration.databases.has(file)) return;
+      this.openDatabase(file, this.configuration.databases.get(file)!).catch((error: unknown) => {
+        if (error instanceof KvError) this.#openLater(file, error);
+        else log.warn(`failed to open database '${file}': ${(error as Error).message}`);
+      });
+    });
+  }
+
+  #isOpen(file: string): boolean {
+    return this.#configured().some((served) => served.file === file);
+  }
+
+  /**
+   * Opens a database and makes it part of the configuration.
+   * @throws OvsdbError, KvError when what a clustered database is in does not answer
+   */
+  async openDatabase(file: string, config: DatabaseConfig): Promise<void> {
+    const served = isClusterName(file)
+      ? await this.#openCluster(file, config)
+      : config.model === 'relay'
         ? new Relay(this.host, file, config.source!).served
         : this.#openFile(file, config);
     const { name } = served;
@@ -208,19 +243,30 @@ export class ServerProgram {
     this.#serverDb.update(this.server.databases.values());
   }
 
+  /** @throws OvsdbError, KvError */
+  async #openCluster(file: string, config: DatabaseConfig): Promise<ServedDatabase> {
+    if (!isModel(config, 'clustered'))
+      throw failure(`${file}: database is clustered and not ${config.model}`);
+    if (this.#isOpen(file)) throw failure(`${file}: already open`);
+    const { served } = await openCluster(this.host, file);
+    if (!this.#stopped) return served;
+    served.close();
+    throw failure(`${file}: the server ends`);
+  }
+
   /** @throws OvsdbError */
   #openFile(file: string, config: DatabaseConfig): ServedDatabase {
     const fail = (details: string): OvsdbError => failure(`${file}: ${details}`);
     const { storage } = this.host;
     for (const served of this.#configured()) {
-      if (served.model.status.model !== 'relay' && storage.resolve(served.file) === storage.resolve(file))
+      if (served.model instanceof Standalone && storage.resolve(served.file) === storage.resolve(file))
         throw fail('already open');
     }
     const ovsdbLog = OvsdbLog.open(storage, file, [OVSDB_MAGIC, RAFT_MAGIC], 'write');
     const model = ovsdbLog.magic === RAFT_MAGIC ? 'clustered' : 'standalone';
     try {
       if (!isModel(config, model)) throw fail(`database is ${model} and not ${config.model}`);
-      if (model === 'clustered') throw fail('clustered databases are not supported');
+      if (model === 'clustered') throw fail(NO_RAFT);
       return new Standalone(this.host, this.options, file, ovsdbLog).served;
     } catch (error) {
       ovsdbLog.close();
@@ -318,6 +364,7 @@ export class ServerProgram {
 
   /** Closes all databases and connections. */
   stop(): void {
+    this.#stopped = true;
     this.#statusTimer?.cancel();
     this.#remotes.close();
     for (const served of this.server.databases.values()) served.close();
