@@ -1,5 +1,5 @@
 /**
- * An ovsdb-server, ours or the C implementation's, with one database in a private directory, and clients of it.
+ * An ovsdb-server, ours or the C implementation's, with one database in a private directory or a relay's, and clients of it.
  *
  * The C programs are Debian's, or those of the directory that `OVSDB_REFERENCE` names (a build tree's `ovsdb/`).
  * Ends only processes that it started, by their ids.
@@ -75,7 +75,10 @@ export class DatabaseClient {
 }
 
 export interface DatabaseServerOptions {
-  readonly schema: Json;
+  /** Of the database, which is made if there is one. */
+  readonly schema?: Json;
+  /** What is served in place of the database's file. */
+  readonly serve?: string;
   /** Where everything lies; a new directory by default. */
   readonly dir?: string;
   readonly args?: readonly string[];
@@ -90,6 +93,7 @@ export class DatabaseServer {
   readonly #ownsDir: boolean;
   readonly #args: readonly string[];
   readonly #under: readonly string[];
+  readonly #serve: string;
   #child: ChildProcess | undefined;
 
   private constructor(side: Side, options: DatabaseServerOptions) {
@@ -98,6 +102,7 @@ export class DatabaseServer {
     this.dir = options.dir ?? fs.mkdtempSync(path.join(os.tmpdir(), `ovsdb-${side}-`));
     this.#args = options.args ?? [];
     this.#under = options.under ?? [];
+    this.#serve = options.serve ?? this.file;
     const { dir } = this;
     this.env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir };
   }
@@ -106,8 +111,10 @@ export class DatabaseServer {
   static async start(side: Side, options: DatabaseServerOptions): Promise<DatabaseServer> {
     const server = new DatabaseServer(side, options);
     try {
-      fs.writeFileSync(server.schema, sortedJson(options.schema));
-      server.tool('create', server.file, server.schema);
+      if (options.schema !== undefined) {
+        fs.writeFileSync(server.schema, sortedJson(options.schema));
+        server.tool('create', server.file, server.schema);
+      }
       await server.run();
     } catch (error) {
       await server.stop();
@@ -151,7 +158,7 @@ export class DatabaseServer {
       '-vconsole:off',
       ...this.#args,
       ...more,
-      this.file,
+      this.#serve,
     ];
     fs.rmSync(this.socket, { force: true });
     const child = spawn(command!, args, { env: this.env, stdio: 'ignore' });
@@ -179,6 +186,12 @@ export class DatabaseServer {
   /** Runs ovsdb-tool of that side and returns its output. @throws Error when it fails */
   tool(...args: string[]): string {
     return toolOf(this.side, ...args);
+  }
+
+  /** Runs a command of that side's ovsdb-client on the server and returns its output. @throws Error when it fails */
+  query(command: string, ...args: string[]): string {
+    const words = ['-t', '20', command, `unix:${this.socket}`, ...args];
+    return run(databaseProgram(this.side, 'ovsdb-client'), words);
   }
 
   /** Sends a command to the control socket, by our ovs-appctl. */

@@ -10,7 +10,7 @@
 import type { Host, SystemError } from '../../base/host.ts';
 import { type Uuid, ZERO_UUID } from '../../base/uuid.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
-import { type Json, JsonError, type JsonObject, parseJson, sortedJson } from '../../jsonrpc/json.ts';
+import { type Json, type JsonObject, sortedJson } from '../../jsonrpc/json.ts';
 import type { JsonRpcMessage } from '../../jsonrpc/jsonrpc.ts';
 import { Requests, type ResponseHandler } from '../../jsonrpc/requests.ts';
 import { JsonRpcSession } from '../../jsonrpc/session.ts';
@@ -61,6 +61,10 @@ const REASONS = {
     notLeader: 'relay database server cannot be a leader',
   },
 } as const;
+
+/** The kind of an error, of those too that are mere strings. */
+const tagOf = (error: Json): Json | undefined =>
+  typeof error === 'object' && error !== null ? (error as JsonObject)['error'] : error;
 
 export class DbClient {
   readonly #database: string;
@@ -201,8 +205,7 @@ export class DbClient {
     this.#server.clear();
     this.#watchesServer = false;
     this.#monitoring = false;
-    const names = this.#schemaFirst ? [...SERVER_COLUMNS, 'schema'] : SERVER_COLUMNS;
-    const columns = { Database: [{ columns: names }] };
+    const columns = { Database: [{ columns: SERVER_COLUMNS }] };
     this.#requests.send('monitor_cond', ['_Server', SERVER_MONITOR, columns], (reply) => {
       if (reply?.type === 'reply') this.#watchServer(reply.result as JsonObject);
       else if (reply && this.#schemaFirst) this.#requestSchema();
@@ -217,20 +220,26 @@ export class DbClient {
     if (this.#left) return;
     // From now on the server does not disconnect us when its databases change, but tells.
     this.#requests.send('set_db_change_aware', [true]);
-    if (!this.#schemaFirst) return;
-    try {
-      this.#monitor(parseJson(this.#databaseRow!['schema'] as string) as JsonObject);
-    } catch (error) {
-      if (!(error instanceof JsonError)) throw error;
-      this.#leave(`error parsing database schema: ${error.message}`);
-    }
+    if (this.#schemaFirst) this.#requestSchema();
   }
 
+  /** Asks for it itself: the C server's table "Database" does not follow online conversions. */
   #requestSchema(): void {
     this.#requests.send('get_schema', [this.#database], (reply) => {
       if (reply?.type === 'reply') this.#monitor(reply.result as JsonObject);
-      else if (reply) this.#leave();
+      else if (reply) this.#refused(reply.error);
     });
+  }
+
+  /** The server does not let us see the database. */
+  #refused(error: Json): void {
+    const model = this.#databaseRow?.['model'];
+    if (tagOf(error) === 'database not available' && (model === 'clustered' || model === 'relay')) {
+      this.#leave(`${REASONS[model].noSchema}; trying another server`);
+      return;
+    }
+    log.warn(`${this.#session.name}: cannot monitor database ${this.#database}: ${sortedJson(error)}`);
+    this.#leave();
   }
 
   #stop(error: SystemError | undefined): void {
@@ -293,13 +302,12 @@ export class DbClient {
   }
 
   #monitorRefused(error: Json, schema: JsonObject | undefined): void {
-    const tag = typeof error === 'object' && error !== null ? (error as JsonObject)['error'] : error;
+    const tag = tagOf(error);
     if (tag === 'unknown method' && this.#method + 1 < METHODS.length) {
       this.#method++;
       this.#monitor(schema);
     } else if (tag === 'unknown database' || tag === 'database not available' || schema !== undefined) {
-      log.warn(`${this.#session.name}: cannot monitor database ${this.#database}: ${sortedJson(error)}`);
-      this.#leave();
+      this.#refused(error);
     } else {
       // Perhaps the server's schema lacks some of what we asked for.
       this.#requestSchema();
@@ -393,13 +401,11 @@ export class DbClient {
   }
 
   #whyUseless(row: JsonObject): string | undefined {
-    const hasSchema = !this.#schemaFirst || typeof row['schema'] === 'string';
     const model = row['model'];
-    if (model !== 'clustered' && model !== 'relay') return hasSchema ? undefined : 'missing database schema';
+    if (model !== 'clustered' && model !== 'relay') return undefined;
     const reasons = REASONS[model];
     let why: string | undefined;
-    if (!hasSchema) why = reasons.noSchema;
-    else if (row['connected'] !== true) why = reasons.disconnected;
+    if (row['connected'] !== true) why = reasons.disconnected;
     else if (this.#leaderOnly && row['leader'] !== true) why = reasons.notLeader;
     return why === undefined ? undefined : `${why}; trying another server`;
   }

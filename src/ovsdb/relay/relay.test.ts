@@ -152,6 +152,19 @@ test('a transaction whose fate is unknown is canceled', async () => {
   await assert.rejects(inVirtualTime(host, sent), /"canceled"/);
 });
 
+test('a client with many transactions under way is listened to again when they have ended', async () => {
+  const { host, source, atSource, atRelay } = await world();
+  const [toRelay] = source.program.server.sessions;
+  toRelay!.rpc.rpc!.pause();
+  const sent = Array.from({ length: 3000 }, (_, n) => atRelay.send('transact', 'db', insert(`n${n}`)));
+  await pass(host, 100);
+  assert.equal(source.program.server.databases.get('db')!.db.tables.get('T')!.rows.size, 0);
+  toRelay!.rpc.rpc!.resume();
+  const results = (await inVirtualTime(host, Promise.all(sent))) as JsonObject[][];
+  assert.ok(results.every(([result]) => result!['uuid'] !== undefined));
+  assert.equal((await names(atSource)).length, 3000);
+});
+
 test('the schema follows the source', async () => {
   const { host, atSource, atRelay } = await world();
   await atSource.call('set_db_change_aware', true);
@@ -228,15 +241,10 @@ class ScriptedSource {
 
   #answer(method: string, params: readonly Json[]): Json | undefined {
     if (method === 'monitor_cond') {
-      const row = {
-        name: 'db',
-        model: 'standalone',
-        connected: true,
-        leader: true,
-        schema: JSON.stringify(SCHEMA),
-      };
+      const row = { name: 'db', model: 'standalone', connected: true, leader: true };
       return { Database: { [id(99)]: { initial: row } } };
     }
+    if (method === 'get_schema') return SCHEMA;
     if (method === 'monitor_cond_since') {
       this.asked.push(params[3]!);
       return this.contents;

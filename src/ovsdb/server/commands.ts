@@ -85,7 +85,14 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     return '';
   });
   commands.register('ovsdb-server/tlog-list', '', 0, 0, () => tableLogs([...server.databases.values()]));
-  commands.register('ovsdb-server/perf-counters-show', '', 0, 0, () => '');
+  commands.register(
+    'ovsdb-server/perf-counters-show',
+    '',
+    0,
+    0,
+    // The processor's counters cannot be read from here.
+    () => 'performance counter is not supported on this platform\n',
+  );
   commands.register('ovsdb-server/perf-counters-clear', '', 0, 0, () => '');
   commands.register('ovsdb-server/get-db-storage-status', 'DB', 1, 1, ([name]) => {
     const served = server.databases.get(name!);

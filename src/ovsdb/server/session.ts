@@ -25,6 +25,9 @@ const failedLimit = new RateLimit(5, 5);
 /** Monitors, locks or waiting transactions that one client may have. */
 const MAX_HELD = 1000;
 
+/** Transactions under way beyond which a client is not listened to until some have ended. */
+const MAX_UNDER_WAY = 500;
+
 /** Characters to send that may gather during one turn of the loop. */
 const MAX_BATCH = 65536;
 
@@ -78,6 +81,8 @@ export class Session implements LockHolder {
   onEnd: () => void = () => {};
   #ended = false;
   #outgoing = '';
+  /** There are too many transactions under way. */
+  #isFull = false;
 
   /** @param to a connection that a client opened, or the name of one that the server opens and keeps up */
   constructor(server: OvsdbServer, to: Stream | string, settings: SessionSettings) {
@@ -143,7 +148,13 @@ export class Session implements LockHolder {
   #drained(): void {
     if (this.rpc.backlog > 0) return;
     this.flush();
-    if (this.rpc.backlog === 0) this.rpc.rpc?.resume();
+    this.#listen();
+  }
+
+  /** Reads on, or not. */
+  #listen(): void {
+    if (this.rpc.backlog > 0 || this.#isFull) this.rpc.rpc?.pause();
+    else this.rpc.rpc?.resume();
   }
 
   /** Tells the monitors' changes unless the client is behind. */
@@ -232,11 +243,29 @@ export class Session implements LockHolder {
       this.send({ type: 'notification', method: 'monitor_canceled', params: [entry.id] });
   }
 
+  addTrigger(pending: PendingTrigger): void {
+    this.triggers.set(sortedJson(pending.id), pending);
+    if (this.triggers.size < MAX_UNDER_WAY || this.#isFull) return;
+    // Those that wait for a condition may wait long, and "cancel" has to be heard meanwhile.
+    let underWay = 0;
+    for (const { trigger } of this.triggers.values()) if (!trigger.isWaiting) underWay++;
+    if (underWay < MAX_UNDER_WAY) return;
+    this.#isFull = true;
+    this.#listen();
+  }
+
+  removeTrigger(key: string): void {
+    this.triggers.delete(key);
+    if (!this.#isFull || this.triggers.size > MAX_UNDER_WAY / 2) return;
+    this.#isFull = false;
+    this.#listen();
+  }
+
   /** Gives a waiting transaction up; a client that can tell gets the error "canceled". */
   cancelTrigger(key: string): void {
     const pending = this.triggers.get(key);
     if (!pending) return;
-    this.triggers.delete(key);
+    this.removeTrigger(key);
     pending.served.triggers.cancel(pending.trigger);
     if (this.dbChangeAware && this.rpc.isConnected)
       this.send({ type: 'error', error: 'canceled', id: pending.id });

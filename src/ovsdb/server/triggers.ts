@@ -19,6 +19,8 @@ export class Trigger {
   timer: Timer | undefined;
   /** Whether it has looked at the database. */
   isBegun = false;
+  /** Whether its "wait" does not hold. */
+  isWaiting = false;
   /** While it is being committed: gives that up. */
   cancelCommit: (() => void) | undefined;
 
@@ -132,12 +134,14 @@ export class Triggers {
   #try(trigger: Trigger, elapsedMs: number): boolean {
     const { db, model } = this.#served;
     trigger.isBegun = true;
+    trigger.isWaiting = false;
     const composed = compose(db, trigger.params, { ...trigger.options, elapsedMs });
     switch (composed.kind) {
       case 'failed':
         return this.#finish(trigger, { kind: 'results', results: composed.results });
       case 'waiting': {
         const { timeoutMs } = composed;
+        trigger.isWaiting = true;
         this.#waiting.add(trigger);
         if (Number.isFinite(timeoutMs))
           trigger.timer = this.#loop.at(trigger.createdMs + timeoutMs, () =>

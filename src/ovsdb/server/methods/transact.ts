@@ -18,13 +18,13 @@ export const transact: Method = {
         ownsLock: (name) => ownsLock(session, name),
       },
       (outcome) => {
-        if (session.triggers.size > 0) session.triggers.delete(sortedJson(id));
+        if (session.triggers.size > 0) session.removeTrigger(sortedJson(id));
         if (outcome.kind === 'results') session.reply(id, outcome.results);
         else if (outcome.kind === 'error') session.send({ type: 'error', error: outcome.error, id });
         else session.reconnect(true, 'whether its transaction was committed is not known');
       },
     );
-    if (trigger) session.triggers.set(sortedJson(id), { id, served, trigger });
+    if (trigger) session.addTrigger({ id, served, trigger });
     return undefined;
   },
 };
