@@ -82,14 +82,18 @@ export function transactionToText(
   return text + stringifyJson(annotate({ ...annotations, comment: txn.comment })).slice(1);
 }
 
-/** The text of the record of a transaction that makes the whole database, in pieces of some rows each. */
+/**
+ * The text of the record of a transaction that makes the whole database as it is when the first piece is taken, in pieces
+ * of some rows each.
+ */
 export function* databaseToText(db: Database, annotations: Annotations): Generator<string> {
+  // All rows as they are now: transactions that come between two pieces go into the log by themselves, and their
+  // differences would not fit rows that have them already. The rows themselves never change.
+  const tables = [...db.tables.values()].map((table) => ({ table, rows: [...table.rows.values()] }));
   let piece = '{';
-  // Copies of the lists, since transactions may come between two pieces; the rows themselves never change.
-  const tables = [...db.tables].map(([name, { rows }]) => [name, [...rows.values()]] as const);
-  for (const [name, rows] of tables) {
+  for (const { table, rows } of tables) {
     if (rows.length === 0) continue;
-    piece += `${piece === '{' ? '' : ','}${JSON.stringify(name)}:{`;
+    piece += `${piece === '{' ? '' : ','}${JSON.stringify(table.name)}:{`;
     let n = 0;
     for (const row of rows) {
       piece += `${n++ === 0 ? '' : ','}"${row.uuid}":${stringifyJson(rowToJson(row))}`;

@@ -174,9 +174,10 @@ export class DatabaseServer {
     throw new Error(`ovsdb-server (${this.side}) did not start: ${this.log}`);
   }
 
-  client(): Promise<DatabaseClient> {
+  /** @param socket 'ctl' for the control socket, whose protocol is much the same */
+  client(socket: 'db.sock' | 'ctl' = 'db.sock'): Promise<DatabaseClient> {
     return new Promise((resolve, reject) => {
-      new NodeStreams(this.dir, false).connect(`unix:${this.socket}`, 0, {
+      new NodeStreams(this.dir, false).connect(`unix:${this.dir}/${socket}`, 0, {
         connected: (stream) => resolve(new DatabaseClient((events) => new JsonRpc(stream, events))),
         failed: reject,
       });
