@@ -169,7 +169,7 @@ export interface Storage {
   /** Takes the advisory lock that the C tools take on `.PATH.~lock~`; the result releases it.
    * @throws SystemError EAGAIN when another process has it */
   lock(path: string): () => void;
-  /** Puts `from` in the place of `to`, and sees to it that the disk knows. */
+  /** Puts `from` in the place of `to`, and sees to it that the disk knows. When it throws, nothing has changed. */
   rename(from: string, to: string): void;
   remove(path: string): void;
 }

@@ -11,6 +11,7 @@ import { vlog } from '../base/vlog.ts';
 import { systemCall, toSystemError } from './system-error.ts';
 
 const log = vlog('lockfile');
+const utilLog = vlog('util');
 
 class NodeFile implements StoredFile {
   readonly path: string;
@@ -131,12 +132,18 @@ export class NodeStorage implements Storage {
   }
 
   rename(from: string, to: string): void {
-    systemCall(() => {
-      fs.renameSync(from, to);
+    systemCall(() => fs.renameSync(from, to));
+    // The file has its new name whatever becomes of this.
+    try {
       const directory = fs.openSync(path.dirname(to), fs.constants.O_RDONLY);
-      fs.fsyncSync(directory);
-      fs.closeSync(directory);
-    });
+      try {
+        fs.fsyncSync(directory);
+      } finally {
+        fs.closeSync(directory);
+      }
+    } catch (error) {
+      utilLog.err(`${path.dirname(to)}: fsync failed (${toSystemError(error).message})`);
+    }
   }
 
   remove(file: string): void {

@@ -92,6 +92,8 @@ export class OvsdbLog {
   #windowAt = 0;
   /** While the log is being replaced: the records written meanwhile. */
   #meanwhile: Uint8Array[] | undefined;
+  /** Gives up the replacement that is under way. */
+  #abandon: (() => void) | undefined;
 
   private constructor(storage: Storage, name: string, path: string, file: StoredFile, unlock?: () => void) {
     this.name = name;
@@ -301,10 +303,18 @@ export class OvsdbLog {
     const meanwhile: Uint8Array[] = [];
     this.#meanwhile = meanwhile;
     const abandon = (): void => {
+      if (this.#abandon !== abandon) return;
       this.#meanwhile = undefined;
-      file.close();
-      this.#storage.remove(temporary);
+      this.#abandon = undefined;
+      try {
+        file.close();
+        this.#storage.remove(temporary);
+      } catch (error) {
+        // What is left of it is removed before the next one.
+        log.warnRl(rl, `${temporary}: remove failed (${(error as Error).message})`);
+      }
     };
+    this.#abandon = abandon;
     let base = 0;
     const catchUp = (): void => {
       for (const record of meanwhile.splice(0)) file.append(record);
@@ -316,6 +326,8 @@ export class OvsdbLog {
         done(error instanceof OvsdbError ? error : wrapSystemError(error, `${temporary}: write failed`));
       };
       const settle = (error: SystemError | undefined): void => {
+        // The log was closed meanwhile.
+        if (this.#abandon !== abandon) return;
         if (error) {
           fail(ioError(error, `${temporary}: fsync failed`));
           return;
@@ -331,13 +343,18 @@ export class OvsdbLog {
           fail(thrown);
           return;
         }
-        this.#file.close();
+        try {
+          this.#file.close();
+        } catch (thrown) {
+          log.warnRl(rl, `${this.#path}: close failed (${(thrown as Error).message})`);
+        }
         this.#file = file;
         this.#offset = file.size();
         this.#base = base;
         this.#writing = true;
         this.#readError = undefined;
         this.#meanwhile = undefined;
+        this.#abandon = undefined;
         done(undefined);
       };
       try {
@@ -351,7 +368,7 @@ export class OvsdbLog {
   }
 
   close(): void {
-    if (this.#meanwhile) this.#meanwhile = undefined;
+    this.#abandon?.();
     this.#file.close();
     this.#unlock?.();
   }

@@ -162,33 +162,35 @@ function addressOf(target: string, defaultPort: number): string {
   return `tcp:${port ?? defaultPort}`;
 }
 
+/** What a file holds, whatever its name. */
+interface Contents {
+  bytes: Uint8Array;
+}
+
 class SimFile implements StoredFile {
   readonly path: string;
-  readonly #files: Map<string, Uint8Array>;
+  readonly #contents: Contents;
   readonly #host: SimHost;
-  constructor(host: SimHost, files: Map<string, Uint8Array>, path: string) {
+  constructor(host: SimHost, path: string, contents: Contents) {
     this.#host = host;
-    this.#files = files;
     this.path = path;
-  }
-  get #bytes(): Uint8Array {
-    return this.#files.get(this.path) ?? new Uint8Array(0);
+    this.#contents = contents;
   }
   size(): number {
-    return this.#bytes.length;
+    return this.#contents.bytes.length;
   }
   readAt(offset: number, length: number): Uint8Array {
-    return this.#bytes.slice(offset, offset + length);
+    return this.#contents.bytes.slice(offset, offset + length);
   }
   append(bytes: Uint8Array): void {
-    const old = this.#bytes;
+    const old = this.#contents.bytes;
     const all = new Uint8Array(old.length + bytes.length);
     all.set(old);
     all.set(bytes, old.length);
-    this.#files.set(this.path, all);
+    this.#contents.bytes = all;
   }
   truncate(size: number): void {
-    this.#files.set(this.path, this.#bytes.slice(0, size));
+    this.#contents.bytes = this.#contents.bytes.slice(0, size);
   }
   sync(done: (error: SystemError | undefined) => void): void {
     this.#host.loop.defer(() => done(undefined));
@@ -198,30 +200,33 @@ class SimFile implements StoredFile {
 
 class SimStorage implements Storage {
   readonly #host: SimHost;
-  readonly files = new Map<string, Uint8Array>();
+  readonly #files = new Map<string, Contents>();
   readonly #locks = new Set<string>();
   constructor(host: SimHost) {
     this.#host = host;
   }
   read(path: string): Uint8Array {
-    const bytes = this.files.get(path);
-    if (!bytes) throw new SystemError('ENOENT');
-    return bytes;
+    return this.#contents(path).bytes;
+  }
+  #contents(path: string): Contents {
+    const contents = this.#files.get(path);
+    if (!contents) throw new SystemError('ENOENT');
+    return contents;
   }
   exists(path: string): boolean {
-    return this.files.has(path);
+    return this.#files.has(path);
   }
   resolve(path: string): string {
     return path.startsWith('/') ? path : `/${path}`;
   }
   open(path: string, options: { create?: 'excl' | 'maybe'; readOnly?: boolean }): StoredFile {
-    if (this.files.has(path)) {
+    if (this.#files.has(path)) {
       if (options.create === 'excl') throw new SystemError('EEXIST');
     } else {
       if (!options.create) throw new SystemError('ENOENT');
-      this.files.set(path, new Uint8Array(0));
+      this.#files.set(path, { bytes: new Uint8Array(0) });
     }
-    return new SimFile(this.#host, this.files, path);
+    return new SimFile(this.#host, path, this.#contents(path));
   }
   lock(path: string): () => void {
     if (this.#locks.has(path)) throw new SystemError('EAGAIN');
@@ -229,12 +234,12 @@ class SimStorage implements Storage {
     return () => void this.#locks.delete(path);
   }
   rename(from: string, to: string): void {
-    this.files.set(to, this.read(from));
-    this.files.delete(from);
+    this.#files.set(to, this.#contents(from));
+    this.#files.delete(from);
   }
   remove(path: string): void {
-    this.read(path);
-    this.files.delete(path);
+    this.#contents(path);
+    this.#files.delete(path);
   }
 }
 

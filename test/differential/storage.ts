@@ -16,6 +16,9 @@ import { TransactionGenerator } from './random-transaction.ts';
 
 const SIDES: readonly Side[] = ['theirs', 'ours'];
 
+/** The C tool does not read from a file what the C server wrote: that of release 3.1, some differences of columns. */
+class TheirsIsWrong extends Error {}
+
 class Files {
   readonly #random: Random;
   readonly #servers: readonly DatabaseServer[];
@@ -94,12 +97,20 @@ class Files {
         return column.persistent;
       }),
     }));
-    const query = stringifyJson(['db', ...ops]);
+    const query = (side: Side, server: DatabaseServer): Json => {
+      try {
+        return parseJson(toolOf(side, 'query', server.file, stringifyJson(['db', ...ops])));
+      } catch (error) {
+        if (side === 'theirs' && server.side === 'theirs') throw new TheirsIsWrong();
+        throw new Error(`${side} reading what ${server.side} writes: ${(error as Error).message}`);
+      }
+    };
     const served = await Promise.all(this.#clients.map((c) => c.request('transact', 'db', ...ops)));
     const found = [this.#text(ops, served[1]!)];
+    if (this.#text(ops, query('theirs', this.#servers[0]!)) !== this.#text(ops, served[0]!))
+      throw new TheirsIsWrong();
     for (const server of this.#servers)
-      for (const side of SIDES)
-        found.push(this.#text(ops, parseJson(toolOf(side, 'query', server.file, query))));
+      for (const side of SIDES) found.push(this.#text(ops, query(side, server)));
     if (found.some((text) => text !== found[0]))
       throw new Error(
         `${what} (${this.#servers.map((s) => s.log.split('\n').slice(-6).join('\n'))}): served, C's file read by C and by us, ours by C and by us:\n  ${found.join('\n  ')}`,
@@ -140,6 +151,8 @@ class Files {
         return undefined;
       }
     });
+    // Where rows do not fit together under the new schema the C tool ends quietly with none of them.
+    if (/^ours: .*(integrity|constraint) violation/s.test(failures[0] ?? '')) return;
     if ((outcomes[0] === undefined) !== (outcomes[1] === undefined))
       throw new Error(`ovsdb-tool convert to ${stringifyJson(schema)}: ${failures}`);
     if (outcomes[0] === undefined) return;
@@ -179,6 +192,7 @@ export async function compareStorage(seed: number, rounds: number): Promise<numb
     for (let i = 0; i < 4; i++) files.convertFile();
     return files.conversions;
   } catch (error) {
+    if (error instanceof TheirsIsWrong) return files!.conversions;
     const [theirs] = servers;
     for (let i = 0; i < 20 && theirs?.isRunning; i++) await new Promise((r) => setTimeout(r, 20));
     // The C server ends by a signal at times.

@@ -82,6 +82,8 @@ export interface DatabaseServerOptions {
   /** Where everything lies; a new directory by default. */
   readonly dir?: string;
   readonly args?: readonly string[];
+  /** Where the database lies; `db` in that directory by default. */
+  readonly file?: string;
   /** Runs the server as the last words of this command. */
   readonly under?: readonly string[];
 }
@@ -89,6 +91,7 @@ export interface DatabaseServerOptions {
 export class DatabaseServer {
   readonly side: Side;
   readonly dir: string;
+  file: string;
   readonly env: NodeJS.ProcessEnv;
   readonly #ownsDir: boolean;
   readonly #args: readonly string[];
@@ -100,6 +103,7 @@ export class DatabaseServer {
     this.side = side;
     this.#ownsDir = options.dir === undefined;
     this.dir = options.dir ?? fs.mkdtempSync(path.join(os.tmpdir(), `ovsdb-${side}-`));
+    this.file = options.file ?? path.join(this.dir, 'db');
     this.#args = options.args ?? [];
     this.#under = options.under ?? [];
     this.#serve = options.serve ?? this.file;
@@ -123,9 +127,6 @@ export class DatabaseServer {
     return server;
   }
 
-  get file(): string {
-    return path.join(this.dir, 'db');
-  }
   get schema(): string {
     return path.join(this.dir, 'db.ovsschema');
   }
@@ -165,10 +166,11 @@ export class DatabaseServer {
     this.#child = child;
     for (let i = 0; i < 1000 && this.isRunning; i++) {
       const client = await this.client().catch(() => undefined);
-      if (client) {
+      if (client && fs.existsSync(`${this.dir}/ctl`)) {
         client.close();
         return;
       }
+      client?.close();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`ovsdb-server (${this.side}) did not start: ${this.log}`);

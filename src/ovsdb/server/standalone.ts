@@ -56,8 +56,10 @@ export class Standalone implements ServiceModel, TransactionSink {
   #records: number;
   #compactNotBefore = 0;
   #compactTimer: Timer | undefined;
-  /** Those who wait for a running compaction. */
+  /** Those who wait for a compaction that runs or is to run. */
   #compacting: Done[] | undefined;
+  /** Further replacements of the log, which wait for the one under way. */
+  readonly #toReplace: (() => void)[] = [];
   /** Replies that wait for the sync under way, and for the next. */
   #syncing: Done[] | undefined;
   #toSync: Done[] = [];
@@ -173,15 +175,24 @@ export class Standalone implements ServiceModel, TransactionSink {
       return;
     }
     this.#compacting = [done];
-    this.#replaceLog(this.served.db, 'compacting database online', (error) => {
-      const waiting = this.#compacting!;
-      this.#compacting = undefined;
-      if (error) log.info(error.message);
-      for (const one of waiting) one(error);
-    });
+    this.#replaceLog(
+      () => this.served.db,
+      'compacting database online',
+      (error) => {
+        const waiting = this.#compacting!;
+        this.#compacting = undefined;
+        if (error) log.info(error.message);
+        for (const one of waiting) one(error);
+      },
+    );
   }
 
-  #replaceLog(db: Database, comment: string, done: Done): void {
+  /** Puts the rows of a database, asked for when its turn comes, in the place of the log. */
+  #replaceLog(database: () => Database, comment: string, done: Done): void {
+    if (this.#log.isBeingReplaced) {
+      this.#toReplace.push(() => this.#replaceLog(database, comment, done));
+      return;
+    }
     const { loop } = this.#host;
     const started = loop.now();
     const ended = (error: OvsdbError | undefined): void => {
@@ -193,6 +204,7 @@ export class Standalone implements ServiceModel, TransactionSink {
       if (elapsed > 1000) log.info(text);
       else log.dbg(text);
       done(error);
+      this.#toReplace.shift()?.();
     };
     let replacement: ReturnType<OvsdbLog['startReplacement']>;
     try {
@@ -201,7 +213,7 @@ export class Standalone implements ServiceModel, TransactionSink {
       ended(error as OvsdbError);
       return;
     }
-    const work = writeSnapshot(db, replacement, {
+    const work = writeSnapshot(database(), replacement, {
       comment,
       wallMs: loop.clock.wallNow(),
       useDiff: this.#options.useDiff,
@@ -238,9 +250,7 @@ export class Standalone implements ServiceModel, TransactionSink {
       }
       done(error);
     };
-    const replaceLog = (): void => this.#replaceLog(converted, 'converted by ovsdb-server', finish);
-    if (this.#compacting) this.#compacting.push(replaceLog);
-    else replaceLog();
+    this.#replaceLog(() => converted, 'converted by ovsdb-server', finish);
   }
 
   close(): void {

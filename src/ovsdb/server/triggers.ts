@@ -47,6 +47,7 @@ export class Triggers {
   #woken = false;
   #nextOrder = 0;
   #paused = false;
+  readonly #afterPause: (() => void)[] = [];
 
   constructor(loop: Loop, served: ServedDatabase) {
     this.#loop = loop;
@@ -105,7 +106,18 @@ export class Triggers {
   }
   resume(): void {
     this.#paused = false;
+    for (
+      let next = this.#afterPause.shift();
+      next;
+      next = this.#paused ? undefined : this.#afterPause.shift()
+    )
+      next();
     this.wake();
+  }
+  /** Calls `fn` when no replacement of the database is under way, which may begin one. */
+  afterPause(fn: () => void): void {
+    if (this.#paused) this.#afterPause.push(fn);
+    else fn();
   }
   get isPaused(): boolean {
     return this.#paused;

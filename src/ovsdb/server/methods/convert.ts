@@ -1,15 +1,18 @@
 /** "convert": changes a database's schema while it is served. See ovsdb-server(7). */
+import type { Json } from '../../../jsonrpc/json.ts';
 import { convertDatabase } from '../../convert.ts';
+import type { Database } from '../../database.ts';
 import { OvsdbError, syntaxError } from '../../ovsdb-error.ts';
-import { schemaFromJson } from '../../schema.ts';
+import { type DatabaseSchema, schemaFromJson } from '../../schema.ts';
 import { isRestricted, permissionError } from '../../transact/rbac.ts';
+import type { ServedDatabase } from '../served.ts';
+import type { Session } from '../session.ts';
 import { databaseOf, type Method } from './method.ts';
 
 export const convert: Method = {
   run(session, request) {
     const served = databaseOf(session, request);
     const { id, params } = request;
-    const { server } = session;
     if (isRestricted(session.client))
       throw permissionError(
         session.client,
@@ -24,14 +27,30 @@ export const convert: Method = {
         'invalid parameters',
         `new schema name (${schema.name}) does not match database name (${served.name})`,
       );
-    served.model.convert(convertDatabase(served.db, schema), (error) => {
-      if (error) {
-        session.send({ type: 'error', error: error.toJson(), id });
-        return;
-      }
-      session.reply(id, {});
-      server.reconnect(false, `committed ${served.name} database schema conversion`);
+    // One at a time: what is converted must not change until it has taken its place.
+    served.triggers.afterPause(() => {
+      begin(session, served, schema, id);
     });
     return undefined;
   },
 };
+
+function begin(session: Session, served: ServedDatabase, schema: DatabaseSchema, id: Json): void {
+  const fail = (error: OvsdbError): void => session.send({ type: 'error', error: error.toJson(), id });
+  let converted: Database;
+  try {
+    converted = convertDatabase(served.db, schema);
+  } catch (error) {
+    if (!(error instanceof OvsdbError)) throw error;
+    fail(error);
+    return;
+  }
+  served.model.convert(converted, (error) => {
+    if (error) {
+      fail(error);
+      return;
+    }
+    session.reply(id, {});
+    session.server.reconnect(false, `committed ${served.name} database schema conversion`);
+  });
+}
