@@ -257,14 +257,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     fs.writeSync(2, `${program}: ${message}\n`);
     return exit(1);
   };
-  setFileLocker((fd) => {
-    try {
-      lockExclusive(fd);
-      return undefined;
-    } catch (error) {
-      return error as SystemError;
-    }
-  });
+  setFileLocker({ lockExclusive, lockHolder });
   if (settings.logFile !== undefined) {
     sink.openAsked(settings.logFile, path.join(host.dirs.log, `${program}.log`));
   }

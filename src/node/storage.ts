@@ -118,11 +118,16 @@ export class NodeStorage implements Storage {
     const real = systemCall(() => (fs.existsSync(file) ? fs.realpathSync(file) : path.resolve(file)));
     const name = path.join(path.dirname(real), `.${path.basename(real)}.~lock~`);
     if (this.#locked.has(name)) throw new SystemError('EAGAIN');
-    const fd = openLockFile(name, path.join(path.dirname(file), path.basename(name)));
-    const holder = lockFile(fd);
-    if (holder !== undefined) {
+    const shown = path.join(path.dirname(file), path.basename(name));
+    const fd = openLockFile(name, shown);
+    try {
+      locker?.lockExclusive(fd);
+    } catch (error) {
+      const holder = locker!.lockHolder(fd);
       fs.closeSync(fd);
-      throw holder;
+      if (holder === undefined) log.warn(`${shown}: failed to lock file: ${(error as SystemError).message}`);
+      else log.warn(`${shown}: cannot lock file because it is already locked by pid ${holder}`);
+      throw error;
     }
     this.#locked.add(name);
     return () => {
@@ -151,8 +156,15 @@ export class NodeStorage implements Storage {
   }
 }
 
-/** Set by the code that has the C library at hand; returns why the lock could not be had. */
-let lockFile: (fd: number) => SystemError | undefined = () => undefined;
-export function setFileLocker(locker: (fd: number) => SystemError | undefined): void {
-  lockFile = locker;
+/** How files are locked: file-lock.ts. */
+export interface FileLocker {
+  /** @throws SystemError */
+  lockExclusive(fd: number): void;
+  lockHolder(fd: number): number | undefined;
+}
+
+/** Set by the code that has the C library at hand. */
+let locker: FileLocker | undefined;
+export function setFileLocker(fileLocker: FileLocker): void {
+  locker = fileLocker;
 }

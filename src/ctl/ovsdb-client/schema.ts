@@ -1,13 +1,10 @@
 /** The commands about databases and their schemas. */
 
-import { SystemError } from '../../base/host.ts';
-import type { Json } from '../../jsonrpc/json.ts';
-import { JsonError, parseJson } from '../../jsonrpc/json.ts';
 import { compareStrings } from '../../ovsdb/atom.ts';
-import { type DatabaseSchema, sameSchema, schemaFromJson, schemaToJson } from '../../ovsdb/schema.ts';
+import { type DatabaseSchema, sameSchema, schemaToJson } from '../../ovsdb/schema.ts';
 import { columnTypeToJson } from '../../ovsdb/type.ts';
+import { schemaFromFile } from '../schema-file.ts';
 import { jsonCell, type Table, TablePrinter, textCell } from '../table.ts';
-import { ToolError } from '../tool.ts';
 import type { Client, ClientCommand } from './context.ts';
 import { checked } from './rpc.ts';
 
@@ -64,24 +61,9 @@ const listColumns = schemaCommand('list-columns', 1, (client, schema, [only]) =>
   });
 });
 
-/** @throws ToolError */
-function schemaFromFile(client: Client, file: string): DatabaseSchema {
-  let json: Json;
-  try {
-    json = parseJson(new TextDecoder().decode(client.io.host.storage.read(file)));
-  } catch (error) {
-    if (error instanceof SystemError)
-      throw new ToolError(`I/O error: open failed: error opening "${file}" (${error.message})`);
-    if (error instanceof JsonError)
-      throw new ToolError(`syntax error: "${file}" is not valid JSON: ${error.message}`);
-    throw error;
-  }
-  return checked(() => schemaFromJson(json));
-}
-
 /** Connects to the server of the database that the schema file in the last argument is for. */
 async function openForFile(client: Client, args: readonly string[]): Promise<DatabaseSchema> {
-  const schema = schemaFromFile(client, args.at(-1)!);
+  const schema = checked(() => schemaFromFile(client.io, args.at(-1)!));
   await client.open('database', 1, args, schema.name);
   return schema;
 }

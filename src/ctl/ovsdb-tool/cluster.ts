@@ -1,19 +1,20 @@
 /**
- * `ovsdb-tool create-cluster`, `join-cluster`, `cluster-to-standalone`: files of clustered databases, without a cluster.
+ * `ovsdb-tool create-cluster`, `join-cluster`: files for members of a raft cluster, without the cluster.
  * The records are those of ovsdb(5), "Clustered Format". C counterpart: ovsdb/raft.c, ovsdb/raft-private.c.
  */
 import { randomUuid } from '../../base/uuid.ts';
-import { OVS_VERSION } from '../../base/version.ts';
+import { vlog } from '../../base/vlog.ts';
 import { type Json, parseJson } from '../../jsonrpc/json.ts';
-import { convertDatabase } from '../../ovsdb/convert.ts';
-import { Database } from '../../ovsdb/database.ts';
-import { databaseToText, openStandaloneLog, replayTransaction } from '../../ovsdb/file.ts';
-import { type OvsdbLog, RAFT_MAGIC } from '../../ovsdb/log.ts';
-import { isId, isJsonObject } from '../../ovsdb/members.ts';
+import { databaseToText, openStandaloneLog } from '../../ovsdb/file.ts';
+import { RAFT_MAGIC } from '../../ovsdb/log.ts';
+import { isId } from '../../ovsdb/members.ts';
 import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
-import { type DatabaseSchema, persistentSchema, schemaFromJson, schemaToJson } from '../../ovsdb/schema.ts';
+import { type DatabaseSchema, persistentSchema, schemaToJson } from '../../ovsdb/schema.ts';
+import { schemaFromFile } from '../schema-file.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
-import { openAnyLog, openNewLog, readDb, schemaFromFile, syncAndClose, writeDb } from './files.ts';
+import { openNewLog, readDb, syncAndClose } from './files.ts';
+
+const log = vlog('ovsdb');
 
 const ELECTION_TIMER_MIN_MS = 100;
 const ELECTION_TIMER_MAX_MS = 600_000;
@@ -37,16 +38,29 @@ function checkAddress(address: string): void {
     throw new OvsdbError('ovsdb error', `${address}: syntax error in address`);
 }
 
-/** What a cluster starts with: a schema alone, or the contents of a stand-alone database. */
+/** What a cluster starts with: a schema alone, or the contents of a stand-alone database. Warns of what it will keep. */
 export function initialData(io: ToolIo, file: string): { schema: DatabaseSchema; data: Json } {
+  const initial = readInitialData(io, file);
+  const columns = [...initial.schema.tables.values()].flatMap((table) =>
+    table.columns.filter((column) => !column.persistent).map((column) => [column.name, table.name] as const),
+  );
+  const [column, table] = columns.at(-1) ?? [];
+  if (column !== undefined)
+    log.warn(
+      `${file}: changed ${columns.length} columns in '${initial.schema.name}' database from ephemeral to persistent, including '${column}' column in '${table}' table, because clusters do not support ephemeral columns`,
+    );
+  return initial;
+}
+
+function readInitialData(io: ToolIo, file: string): { schema: DatabaseSchema; data: Json } {
   try {
     return { schema: schemaFromFile(io, file), data: {} };
   } catch (error) {
     if (!(error instanceof OvsdbError)) throw error;
   }
-  const log = openStandaloneLog(io.host.storage, file, 'read');
-  const { db } = readDb(io, log);
-  log.close();
+  const opened = openStandaloneLog(io.host.storage, file, 'read');
+  const { db } = readDb(io, opened);
+  opened.close();
   const annotations = {
     comment: `created from ${file}`,
     wallMs: io.host.loop.clock.wallNow(),
@@ -62,10 +76,10 @@ export async function createCluster(
 ): Promise<void> {
   const { schema, data } = initialData(io, contents!);
   checkAddress(local!);
-  const log = openNewLog(io, file!, RAFT_MAGIC);
+  const created = openNewLog(io, file!, RAFT_MAGIC);
   const { random } = io.host;
   const sid = randomUuid(random);
-  log.write({
+  created.write({
     server_id: sid,
     cluster_id: randomUuid(random),
     local_address: local!,
@@ -76,8 +90,8 @@ export async function createCluster(
     prev_data: [schemaToJson(persistentSchema(schema)), data],
     prev_eid: randomUuid(random),
   });
-  if (electionTimerMs !== undefined) log.write({ term: 1, index: 2, election_timer: electionTimerMs });
-  await syncAndClose(log);
+  if (electionTimerMs !== undefined) created.write({ term: 1, index: 2, election_timer: electionTimerMs });
+  await syncAndClose(created);
 }
 
 export async function joinCluster(
@@ -95,48 +109,13 @@ export async function joinCluster(
     if (remote === local)
       throw new OvsdbError('ovsdb error', 'remote addresses cannot be the same as the local address');
   }
-  const log = openNewLog(io, file!, RAFT_MAGIC);
-  log.write({
+  const created = openNewLog(io, file!, RAFT_MAGIC);
+  created.write({
     server_id: randomUuid(io.host.random),
     ...(cid === undefined ? {} : { cluster_id: cid }),
     local_address: local!,
     name: name!,
     remote_addresses: remotes,
   });
-  await syncAndClose(log);
-}
-
-/** The database after a record's [schema or null, transaction or null]. @throws OvsdbError, ToolError */
-function applyEntry(io: ToolIo, db: Database | undefined, entry: Json): Database {
-  if (!Array.isArray(entry) || entry.length !== 2)
-    throw new ToolError('Incorrect raft record data array length');
-  const [schemaJson, data] = entry as readonly Json[] as readonly [Json, Json];
-  let result = db;
-  if (schemaJson !== null) {
-    const schema = schemaFromJson(schemaJson);
-    // A change of the schema without data keeps the rows.
-    result = data === null && db ? convertDatabase(db, schema) : new Database(schema, io.host.random);
-  }
-  if (!result) throw new ToolError('Invalid raft header data');
-  const error = isJsonObject(data) ? replayTransaction(result, data) : undefined;
-  if (error) throw error;
-  return result;
-}
-
-/** What is in the log of a member of a cluster. */
-function readCluster(io: ToolIo, log: OvsdbLog): Database {
-  const header = log.read();
-  let db = applyEntry(io, undefined, header?.['prev_data'] ?? null);
-  for (let record = log.read(); record; record = log.read()) {
-    if (record['data'] !== undefined) db = applyEntry(io, db, record['data']);
-  }
-  return db;
-}
-
-export async function clusterToStandalone(io: ToolIo, [file, cluster]: readonly string[]): Promise<void> {
-  const log = openAnyLog(io, cluster!);
-  if (log.magic !== RAFT_MAGIC) throw new ToolError('Database is not clustered db.\n');
-  const db = readCluster(io, log);
-  log.close();
-  await writeDb(io, file!, 'create-exclusive', `converted from ${cluster} by ovsdb-tool ${OVS_VERSION}`, db);
+  await syncAndClose(created);
 }

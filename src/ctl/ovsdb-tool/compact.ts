@@ -4,8 +4,9 @@ import { OVS_VERSION } from '../../base/version.ts';
 import { convertDatabase } from '../../ovsdb/convert.ts';
 import { openStandaloneLog } from '../../ovsdb/file.ts';
 import type { DatabaseSchema } from '../../ovsdb/schema.ts';
+import { schemaFromFile } from '../schema-file.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
-import { defaultDb, defaultSchema, readDb, schemaFromFile, writeDb } from './files.ts';
+import { defaultDb, defaultSchema, readDb, writeDb } from './files.ts';
 
 function lock(io: ToolIo, file: string): () => void {
   try {

@@ -1,6 +1,4 @@
-/** What the commands of ovsdb-tool share: schemas and databases in files. */
-import { SystemError } from '../../base/host.ts';
-import { type Json, JsonError, type JsonObject, parseJson } from '../../jsonrpc/json.ts';
+import { type Json, type JsonObject, parseJson } from '../../jsonrpc/json.ts';
 import type { Database } from '../../ovsdb/database.ts';
 import {
   databaseToText,
@@ -10,32 +8,11 @@ import {
   readSchema,
 } from '../../ovsdb/file.ts';
 import { OVSDB_MAGIC, OvsdbLog, RAFT_MAGIC } from '../../ovsdb/log.ts';
-import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
-import { type DatabaseSchema, schemaFromJson, schemaToJson } from '../../ovsdb/schema.ts';
+import { type DatabaseSchema, schemaToJson } from '../../ovsdb/schema.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 
 export const defaultDb = (io: ToolIo): string => `${io.host.dirs.db}/conf.db`;
 export const defaultSchema = (io: ToolIo): string => `${io.host.dirs.pkgdata}/vswitch.ovsschema`;
-
-/** @throws OvsdbError */
-export function schemaFromFile(io: ToolIo, file: string): DatabaseSchema {
-  let json: Json;
-  try {
-    json = parseJson(new TextDecoder().decode(io.host.storage.read(file)));
-  } catch (error) {
-    let why: string;
-    if (error instanceof SystemError) why = `error opening "${file}": ${error.message}`;
-    else if (error instanceof JsonError) why = error.message;
-    else throw error;
-    throw new OvsdbError('failed to read schema', `"${file}" could not be read as JSON (${why})`);
-  }
-  try {
-    return schemaFromJson(json);
-  } catch (error) {
-    if (error instanceof OvsdbError) throw error.wrap(`failed to parse "${file}" as ovsdb schema`);
-    throw error;
-  }
-}
 
 /** The schema in a stand-alone database. @throws OvsdbError */
 export function schemaOfDb(io: ToolIo, file: string): DatabaseSchema {

@@ -7,21 +7,16 @@ import { OVSDB_MAGIC, RAFT_MAGIC } from '../../ovsdb/log.ts';
 import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
 import { sameSchema, schemaFromJson } from '../../ovsdb/schema.ts';
 import { logUsage } from '../log-options.ts';
+import { schemaFromFile } from '../schema-file.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
-import { clusterToStandalone, createCluster, joinCluster, parseElectionTimer } from './cluster.ts';
+import { checkCluster } from './check-cluster.ts';
+import { createCluster, joinCluster, parseElectionTimer } from './cluster.ts';
+import { clusterToStandalone } from './cluster-to-standalone.ts';
 import { compact, convert } from './compact.ts';
 import { compareVersions } from './compare-versions.ts';
 import { create } from './create.ts';
 import { runOnEtcd } from './etcd.ts';
-import {
-  clusterHeader,
-  defaultDb,
-  defaultSchema,
-  headerText,
-  openAnyLog,
-  schemaFromFile,
-  schemaOfDb,
-} from './files.ts';
+import { clusterHeader, defaultDb, defaultSchema, headerText, openAnyLog, schemaOfDb } from './files.ts';
 import { showLog } from './show-log.ts';
 import { query, transact } from './transact.ts';
 
@@ -158,8 +153,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: 'db...',
     min: 1,
     max: Number.POSITIVE_INFINITY,
-    run() {
-      throw new ToolError('checking the logs of clustered databases is not supported');
+    run({ io, args }) {
+      checkCluster(io, args);
+      return 0;
     },
   },
   'compare-versions': { usage: 'a op b', min: 3, max: 3, run: ({ args }) => compareVersions(args) },

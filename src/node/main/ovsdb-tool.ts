@@ -1,5 +1,3 @@
-/** The process of ovsdb-tool. */
-import type { SystemError } from '../../base/host.ts';
 import { ovsdbTool } from '../../ctl/ovsdb-tool/ovsdb-tool.ts';
 import { setFileLocker } from '../storage.ts';
 import { runTool } from '../tool-main.ts';
@@ -17,15 +15,7 @@ const LOCKING = [
 
 async function main(): Promise<void> {
   if (process.argv.some((word) => LOCKING.includes(word))) {
-    const { lockExclusive } = await import('../file-lock.ts');
-    setFileLocker((fd) => {
-      try {
-        lockExclusive(fd);
-        return undefined;
-      } catch (error) {
-        return error as SystemError;
-      }
-    });
+    setFileLocker(await import('../file-lock.ts'));
   }
   await runTool('ovsdb-tool', ovsdbTool);
 }

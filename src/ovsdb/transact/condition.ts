@@ -130,6 +130,7 @@ export class Condition {
 
   /** @throws OvsdbError */
   static fromJson(table: TableSchema, json: Json, symbols?: SymbolTable): Condition {
+    if (!Array.isArray(json)) throw syntaxError(json, 'array expected');
     return new Condition((json as readonly Json[]).map((clause) => clauseFromJson(table, clause, symbols)));
   }
 
