@@ -13,6 +13,8 @@ export interface Host {
   readonly http: Http;
   readonly storage: Storage;
   readonly dirs: Directories;
+  /** The most memory that the process has had so far, where that is known. */
+  peakResidentKb?(): number;
 }
 
 /** The directories that OVS_RUNDIR, OVS_LOGDIR, OVS_DBDIR, OVS_SYSCONFDIR and OVS_PKGDATADIR name. */

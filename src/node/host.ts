@@ -88,4 +88,8 @@ export class NodeHost implements Host {
     const clock = new Clock({ monotonicMs, wallMs: () => Date.now() });
     this.loop = new Loop(clock, new NodeLoopDriver());
   }
+
+  peakResidentKb(): number {
+    return process.resourceUsage().maxRSS;
+  }
 }

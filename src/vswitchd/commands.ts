@@ -18,10 +18,6 @@ export function registerBridgeCommands(commands: UnixctlCommands, switchd: Vswit
     for (const bridge of bridges) bridge.connections?.reconnect();
     return '';
   });
-  commands.register('memory/show', '', 0, 0, () => {
-    const used = [...switchd.memoryUsage()].filter(([, n]) => n > 0).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `${used.map(([name, n]) => `${name}:${n}`).join(' ')}\n`;
-  });
   commands.register('qos/show-types', 'interface', 1, 1, ([name]) => {
     findIface(switchd, name!);
     return '';

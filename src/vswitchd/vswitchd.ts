@@ -111,8 +111,12 @@ export class Vswitchd implements Runnable {
 
   /** What memory is spent on, for `memory/show`. */
   memoryUsage(): ReadonlyMap<string, number> {
-    const usage = new Map([['idl-cells-Open_vSwitch', this.#idl.cellCount]]);
-    const add = (name: string, n: number): void => void usage.set(name, (usage.get(name) ?? 0) + n);
+    const usage = new Map<string, number>();
+    // What there is none of is not mentioned.
+    const add = (name: string, n: number): void => {
+      if (n > 0) usage.set(name, (usage.get(name) ?? 0) + n);
+    };
+    add('idl-cells-Open_vSwitch', this.#idl.cellCount);
     for (const { ofproto, connections } of this.bridges.values()) {
       if (!ofproto) continue;
       const { ports, flows } = ofproto.up;

@@ -1,4 +1,5 @@
 /** The process of ovs-vswitchd. */
+import { watchMemory } from '../../base/memory.ts';
 import { OVS_VERSION } from '../../base/version.ts';
 import { vlog } from '../../base/vlog.ts';
 import { registerDpctlCommands } from '../../ofproto/dpif/dpctl.ts';
@@ -46,6 +47,7 @@ void runDaemon({
         register(commands, env.backers);
       registerDpctlCommands(commands, { ...env, datapaths, loop: host.loop });
       registerBridgeCommands(commands, switchd);
+      watchMemory(host, commands, () => switchd.memoryUsage());
       commands.register('exit', '[--cleanup]', 0, 1, () => {
         // The reply has to go out first.
         host.loop.defer(() => host.loop.defer(() => exit(0)));

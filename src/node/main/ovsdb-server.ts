@@ -1,8 +1,9 @@
 /** The process of ovsdb-server. */
 import { spawn } from 'node:child_process';
+import { watchMemory } from '../../base/memory.ts';
 import { OVS_VERSION } from '../../base/version.ts';
 import { vlog } from '../../base/vlog.ts';
-import { registerServerCommands } from '../../ovsdb/server/commands.ts';
+import { registerServerCommands, serverMemoryUsage } from '../../ovsdb/server/commands.ts';
 import {
   OVSDB_SERVER_OPTIONS,
   type OvsdbServerSettings,
@@ -29,6 +30,7 @@ void runDaemon({
     const server = new ServerProgram(host, settings, crashState);
     atExit(() => server.stop());
     registerServerCommands(commands, server);
+    watchMemory(host, commands, () => serverMemoryUsage(server));
     commands.register('exit', '', 0, 0, () => {
       // The reply has to go out first.
       host.loop.after(0, () => host.loop.defer(() => exit(0)));

@@ -3,9 +3,8 @@
  * transactions and holds a lock. It knows messages, not rows; {@link Idl} and a relay's database are replicas above it.
  *
  * After a connection breaks, monitor_cond_since asks only for what has changed since the last known
- * transaction; servers that do not know it, or that method's predecessor, are asked in the older ways. What the server
- * tells of its databases decides whether it is of use: in a cluster a connected member (by default only the leader), of
- * relays only one that is connected to its source. C counterpart: lib/ovsdb-cs.c.
+ * transaction; servers that do not know it, or that method's predecessor, are asked in the older ways. A server that says
+ * that it is of no use is left for another. C counterpart: lib/ovsdb-cs.c.
  */
 import type { Host, SystemError } from '../../base/host.ts';
 import { type Uuid, ZERO_UUID } from '../../base/uuid.ts';
@@ -14,6 +13,7 @@ import { type Json, type JsonObject, sortedJson } from '../../jsonrpc/json.ts';
 import type { JsonRpcMessage } from '../../jsonrpc/jsonrpc.ts';
 import { Requests, type ResponseHandler } from '../../jsonrpc/requests.ts';
 import { JsonRpcSession } from '../../jsonrpc/session.ts';
+import { SERVER_MONITOR_REQUEST, ServerRows } from './server-rows.ts';
 
 const log = vlog('ovsdb_cs');
 const absentLimit = new RateLimit(5, 5);
@@ -46,21 +46,6 @@ export interface DbClientOptions {
 
 const METHODS = ['monitor_cond_since', 'monitor_cond', 'monitor'] as const;
 const SERVER_MONITOR = ['monid', '_Server'];
-const SERVER_COLUMNS = ['name', 'model', 'connected', 'leader', 'cid', 'index'];
-
-/** Why a server is left for another. */
-const REASONS = {
-  clustered: {
-    noSchema: 'clustered database server has not yet joined cluster',
-    disconnected: 'clustered database server is disconnected from cluster',
-    notLeader: 'clustered database server is not cluster leader',
-  },
-  relay: {
-    noSchema: 'relay database server has not yet connected to the relay source',
-    disconnected: 'relay database server is disconnected from the relay source',
-    notLeader: 'relay database server cannot be a leader',
-  },
-} as const;
 
 /** The kind of an error, of those too that are mere strings. */
 const tagOf = (error: Json): Json | undefined =>
@@ -69,13 +54,10 @@ const tagOf = (error: Json): Json | undefined =>
 export class DbClient {
   readonly #database: string;
   readonly #events: DbClientEvents;
-  readonly #leaderOnly: boolean;
   readonly #schemaFirst: boolean;
   readonly #session: JsonRpcSession;
   readonly #requests: Requests;
-  #clusterId: Uuid | undefined;
-  /** Rows of the server's table "Database". */
-  readonly #server = new Map<string, JsonObject>();
+  readonly #server: ServerRows;
   #watchesServer = false;
   #method = 0;
   #lastTransaction = ZERO_UUID;
@@ -99,9 +81,8 @@ export class DbClient {
   ) {
     this.#database = database;
     this.#events = events;
-    this.#leaderOnly = options.leaderOnly ?? true;
     this.#schemaFirst = options.schemaFirst ?? false;
-    this.#clusterId = options.clusterId;
+    this.#server = new ServerRows(database, options.leaderOnly ?? true, options.clusterId);
     this.#session = new JsonRpcSession(
       host,
       remotes,
@@ -138,8 +119,8 @@ export class DbClient {
   }
 
   setRemotes(remotes: readonly string[], clusterId?: Uuid): void {
-    const other = clusterId !== this.#clusterId;
-    this.#clusterId = clusterId;
+    const other = clusterId !== this.#server.clusterId;
+    this.#server.clusterId = clusterId;
     this.#session.setRemotes(remotes);
     if (other) this.#session.forceReconnect();
   }
@@ -205,8 +186,7 @@ export class DbClient {
     this.#server.clear();
     this.#watchesServer = false;
     this.#monitoring = false;
-    const columns = { Database: [{ columns: SERVER_COLUMNS }] };
-    this.#requests.send('monitor_cond', ['_Server', SERVER_MONITOR, columns], (reply) => {
+    this.#requests.send('monitor_cond', ['_Server', SERVER_MONITOR, SERVER_MONITOR_REQUEST], (reply) => {
       if (reply?.type === 'reply') this.#watchServer(reply.result as JsonObject);
       else if (reply && this.#schemaFirst) this.#requestSchema();
     });
@@ -233,9 +213,9 @@ export class DbClient {
 
   /** The server does not let us see the database. */
   #refused(error: Json): void {
-    const model = this.#databaseRow?.['model'];
-    if (tagOf(error) === 'database not available' && (model === 'clustered' || model === 'relay')) {
-      this.#leave(`${REASONS[model].noSchema}; trying another server`);
+    const why = tagOf(error) === 'database not available' ? this.#server.whyNoSchema : undefined;
+    if (why !== undefined) {
+      this.#leave(why);
       return;
     }
     log.warn(`${this.#session.name}: cannot monitor database ${this.#database}: ${sortedJson(error)}`);
@@ -363,50 +343,25 @@ export class DbClient {
     this.#events.stateChanged();
   }
 
-  /** The server's row for our database. */
-  get #databaseRow(): JsonObject | undefined {
-    return [...this.#server.values()].find((row) =>
-      this.#clusterId === undefined
-        ? row['name'] === this.#database
-        : Array.isArray(row['cid']) && row['cid'][1] === this.#clusterId,
-    );
-  }
-
   /** Notes what the server says of its databases, and leaves it if it cannot serve ours. */
   #serverUpdate(updates: JsonObject): void {
-    for (const [uuid, change] of Object.entries((updates['Database'] ?? {}) as Record<string, JsonObject>)) {
-      const values = change['initial'] ?? change['insert'] ?? change['modify'];
-      if (values === undefined || values === null) this.#server.delete(uuid);
-      // A difference of a column with one value at most is the new value.
-      else this.#server.set(uuid, { ...this.#server.get(uuid), ...(values as JsonObject) });
-    }
-    const row = this.#databaseRow;
-    if (!row) {
+    this.#server.update(updates);
+    if (!this.#server.hasDatabase) {
       log.infoRl(absentLimit, `${this.#session.name}: server does not have ${this.#database} database`);
       this.#leave();
       return;
     }
-    const why = this.#whyUseless(row);
+    const why = this.#server.whyUseless;
+    const { index } = this.#server;
     if (why !== undefined) {
       this.#leave(why);
-    } else if (row['model'] === 'clustered') {
+    } else if (index !== undefined) {
       // What was seen must not be unseen.
-      const index = typeof row['index'] === 'number' ? row['index'] : 0;
       if (index < this.#minIndex) {
         log.warn(`${this.#session.name}: clustered database server has stale data; trying another server`);
         this.#leave();
       }
       this.#minIndex = Math.max(index, this.#minIndex);
     }
-  }
-
-  #whyUseless(row: JsonObject): string | undefined {
-    const model = row['model'];
-    if (model !== 'clustered' && model !== 'relay') return undefined;
-    const reasons = REASONS[model];
-    let why: string | undefined;
-    if (row['connected'] !== true) why = reasons.disconnected;
-    else if (this.#leaderOnly && row['leader'] !== true) why = reasons.notLeader;
-    return why === undefined ? undefined : `${why}; trying another server`;
   }
 }

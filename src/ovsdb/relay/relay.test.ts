@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { captureLog } from '../../../test/support/log-capture.ts';
 import type { Json, JsonObject } from '../../jsonrpc/json.ts';
 import { SimClient } from '../../sim/sim-client.ts';
 import {
@@ -216,6 +217,23 @@ test('the names of remotes in the replica are for the source to use, and their s
   await pass(host, 5000);
   const extra = await SimClient.connect(host, 'unix:/run/extra.sock');
   assert.deepEqual(await names(extra), ['punix:/run/extra.sock']);
+});
+
+test('remotes that a replica names are there when it is', async () => {
+  const host = new SimHost();
+  createDatabaseFile(host, SCHEMA, FILE);
+  const log = captureLog(['warn', 'err', 'emer']);
+  await startSimServer(host, RELAY, [`relay:db:${SOURCE}`], { id: 'remote', value: 'db:db,T,name' });
+  await pass(host, 5000);
+  const source = await startSimServer(host, SOURCE, [FILE]);
+  await (await SimClient.connect(host, SOURCE)).call('transact', 'db', insert('punix:/run/extra.sock'));
+  await pass(host, 10_000);
+  log.stop();
+  assert.deepEqual(log.lines, []);
+  assert.deepEqual(await names(await SimClient.connect(host, 'unix:/run/extra.sock')), [
+    'punix:/run/extra.sock',
+  ]);
+  source.program.stop();
 });
 
 /** A source that does what the test says: it offers the database with transaction ids, as a cluster does. */

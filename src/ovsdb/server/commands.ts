@@ -1,4 +1,5 @@
 /** The management commands of ovsdb-server. See ovsdb-server(1), "RUNTIME MANAGEMENT COMMANDS". */
+import type { MemoryUsage } from '../../base/memory.ts';
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
@@ -104,7 +105,6 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     server.reconnect(true, 'user ran ovsdb-server/disable-monitor-cond');
     return '';
   });
-  commands.register('memory/show', '', 0, 0, () => memoryText(program));
   registerReplicationCommands(commands, program);
   if (!program.options.useDiff)
     commands.register('ovsdb/file/column-diff-enable', '', 0, 0, () => {
@@ -145,20 +145,22 @@ function tableLogs(databases: readonly ServedDatabase[]): string {
   return text;
 }
 
-/** The reply of `memory/show`: what the server's memory is spent on. */
-function memoryText({ server }: ServerProgram): string {
-  const usage = new Map<string, number>([
-    ['sessions', server.sessions.size],
-    ['monitors', 0],
-  ]);
+/** What the server's memory is spent on. Most of what there is none of is not mentioned. */
+export function serverMemoryUsage({ server }: ServerProgram): MemoryUsage {
+  const usage = new Map<string, number>();
   const add = (name: string, n: number): void => {
-    usage.set(name, (usage.get(name) ?? 0) + n);
+    if (n > 0) usage.set(name, (usage.get(name) ?? 0) + n);
   };
+  add('sessions', server.sessions.size);
+  /** Those that are alike count once, for they share what they need. */
+  const monitors = new Set<string>();
   for (const session of server.sessions) {
     add('triggers', session.triggers.size);
     add('backlog', session.rpc.backlog);
-    add('monitors', session.monitors.size);
+    for (const { served, monitor } of session.monitors.values())
+      monitors.add(`${served.name}:${monitor.spec.key}`);
   }
+  usage.set('monitors', monitors.size);
   let weakRefs = 0;
   for (const { db, tracker, history } of server.databases.values()) {
     for (const table of db.tables.values()) {
@@ -172,8 +174,5 @@ function memoryText({ server }: ServerProgram): string {
     add('json-caches', tracker.cachedTexts);
   }
   usage.set('n-weak-refs', weakRefs);
-  return [...usage]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, n]) => `${name}:${n}`)
-    .join(' ');
+  return usage;
 }

@@ -26,7 +26,10 @@ export interface DbColumn {
   readonly column: ColumnSchema;
 }
 
-/** What a "db:" name stands for. @throws Error worded for the user */
+/** The database has no schema yet, which is no mistake of the user's. */
+export class UnavailableError extends Error {}
+
+/** What a "db:" name stands for. @throws Error worded for the user, UnavailableError among them */
 export function parseDbColumn(databases: Databases, name: string): DbColumn {
   const [database, tableName, columnName] = name
     .slice('db:'.length)
@@ -37,7 +40,10 @@ export function parseDbColumn(databases: Databases, name: string): DbColumn {
   const served = databases.get(database);
   if (!served) throw new Error(`"${name}": no database named ${database}`);
   const table = served.db.tables.get(tableName);
-  if (!table) throw new Error(`"${name}": no table named ${tableName}`);
+  if (!table) {
+    const why = `"${name}": no table named ${tableName}`;
+    throw served.isAvailable ? new Error(why) : new UnavailableError(why);
+  }
   const column = table.schema.byName.get(columnName);
   if (!column) throw new Error(`"${name}": table "${tableName}" has no column "${columnName}"`);
   return { served, table, column };
@@ -125,7 +131,7 @@ export function resolveRemotes(
     try {
       found = parseDbColumn(databases, name);
     } catch (error) {
-      errors.push((error as Error).message);
+      if (!(error instanceof UnavailableError)) errors.push((error as Error).message);
       continue;
     }
     const { table, column } = found;

@@ -1,7 +1,7 @@
 /** TLS settings of the server, of which each may be the "db:" name of a column that holds it. */
 import type { TlsSettings } from '../../base/host.ts';
 import type { Table } from '../database.ts';
-import { type Databases, parseDbColumn, queryDbString } from './db-remotes.ts';
+import { type Databases, parseDbColumn, queryDbString, UnavailableError } from './db-remotes.ts';
 
 export interface ResolvedTls {
   readonly settings: TlsSettings;
@@ -24,7 +24,7 @@ export function resolveTls(databases: Databases, configured: TlsSettings): Resol
       tables.add(parseDbColumn(databases, value).table);
       settings[name] = queryDbString(databases, value);
     } catch (error) {
-      errors.push((error as Error).message);
+      if (!(error instanceof UnavailableError)) errors.push((error as Error).message);
     }
   }
   return { settings, tables, errors };
