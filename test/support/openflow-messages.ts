@@ -1,200 +1,66 @@
 /** Random OpenFlow messages of every kind, for properties and for comparison with the C tools. */
 import fc from 'fast-check';
-import { catchAllMatch, F, type Match } from '../../src/flow/layout.ts';
-import { parseMatch } from '../../src/flow/match/parse.ts';
 import { OFPP } from '../../src/flow/ports.ts';
-import type { OfpAct } from '../../src/openflow/actions/action.ts';
-import { parseActions, parseInstructions } from '../../src/openflow/actions/parse.ts';
 import { OfpError, type OfpErrorName } from '../../src/openflow/errors.ts';
 import { emptyCtMatch } from '../../src/openflow/messages/ct-flush.ts';
 import { encodeMessage } from '../../src/openflow/messages/encode.ts';
 import { OFPG_ANY } from '../../src/openflow/messages/flow-mod.ts';
-import { NO_GROUP_PROPS } from '../../src/openflow/messages/group.ts';
 import {
   type Body,
-  type Bucket,
+  FF,
   NO_BUFFER,
   type OfpBody,
   type OfpKind,
   type OfpMessage,
-  type PhyPort,
-  type TableConfig,
 } from '../../src/openflow/messages/message.ts';
+import { RFC2819_COUNTERS } from '../../src/openflow/messages/port-stats.ts';
 import { rawsFor } from '../../src/openflow/messages/raw.ts';
 
-const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
-const u8 = fc.integer({ min: 0, max: 0xff });
-const u16 = fc.integer({ min: 0, max: 0xffff });
-const u32 = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 0xffff_ffff }));
-const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 1000n }), fc.bigInt({ min: 0n, max: (1n << 64n) - 2n }));
-const mac = fc.bigInt({ min: 0n, max: (1n << 48n) - 1n });
-const bits = (...of: readonly number[]): fc.Arbitrary<number> =>
-  fc.subarray([...of]).map((some) => some.reduce((a, b) => a | b, 0));
-const oneOf = <const T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
-const few = <T>(item: fc.Arbitrary<T>, maxLength = 3): fc.Arbitrary<T[]> => fc.array(item, { maxLength });
-const port = fc.oneof(fc.integer({ min: 1, max: 0xfeff }), oneOf(OFPP.LOCAL, OFPP.CONTROLLER, OFPP.NONE));
-const physicalPort = fc.oneof(fc.integer({ min: 1, max: 0xfeff }), oneOf(OFPP.LOCAL));
-const table = fc.integer({ min: 0, max: 253 });
-const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,14}$/);
-const data = fc.uint8Array({ maxLength: 40 });
-const seconds = fc.integer({ min: 0, max: 100_000 });
-const nanoseconds = fc.integer({ min: 0, max: 999_999_999 });
-
-const MATCHES = [
-  '',
-  'in_port=3',
-  'tcp,nw_src=10.0.0.0/8,tp_dst=80',
-  'udp6,ipv6_dst=2001:db8::/32,tp_src=0x1000/0xf000',
-  'arp,arp_spa=1.2.3.4,arp_op=1',
-  'dl_vlan=5,dl_vlan_pcp=3,dl_src=00:11:22:33:44:55',
-  'vlan_tci=0x1000/0x1000,ip,nw_tos=4',
-  'icmp,icmp_type=8,icmp_code=0',
-  'metadata=0x1234/0xffff,reg1=7,reg2=0x10/0xf0',
-  'tun_id=5,tun_src=1.2.3.4,tun_flags=+oam',
-  'ct_state=+trk-new,ct_zone=5,ct_mark=0x1/0x1,ip',
-  'mpls,mpls_label=100,mpls_tc=3,mpls_bos=1',
-  'conj_id=5,ip',
-  'pkt_mark=1,xreg0=5',
-] as const;
-
-const ACTIONS = [
-  '',
-  'output:1',
-  'mod_nw_tos:4,set_field:1->reg0,output:LOCAL',
-  'strip_vlan,mod_dl_dst:00:01:02:03:04:05,NORMAL',
-  'controller(max_len=100,reason=action,id=7)',
-  'resubmit(1,5),resubmit(,2)',
-  'ct(commit,zone=1,nat(src=1.2.3.4-1.2.3.9:5-9),exec(set_field:1->ct_mark))',
-  'learn(table=1,idle_timeout=5,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[])',
-  'move:NXM_OF_ETH_SRC[0..31]->NXM_NX_REG1[]',
-  'multipath(eth_src,50,modulo_n,4,0,NXM_NX_REG0[])',
-  'bundle(eth_src,0,hrw,ofport,members:4,8)',
-  'push_vlan:0x8100,set_field:4103->vlan_vid,output:2',
-  'group:5',
-  'dec_ttl,note:01.02.03.04.05.06,clone(output:3)',
-  'sample(probability=9,collector_set_id=1,obs_domain_id=2,obs_point_id=3)',
-  'set_queue:5,output:7,pop_queue',
-] as const;
-
-const INSTRUCTIONS = [
-  ...ACTIONS,
-  'output:1,goto_table:254',
-  'write_actions(output:5,group:3)',
-  'clear_actions,write_metadata:0x5/0xff',
-  'meter:4,output:2',
-] as const;
-
-const match: fc.Arbitrary<Match> = oneOf(...MATCHES).map((text) => parseMatch(text).match);
-const actions: fc.Arbitrary<readonly OfpAct[]> = oneOf(...ACTIONS).map((text) => parseActions(text).actions);
-const instructions: fc.Arbitrary<readonly OfpAct[]> = oneOf(...INSTRUCTIONS).map(
-  (text) => parseInstructions(text).actions,
-);
-
-function inPort(number: number): Match {
-  const m = catchAllMatch();
-  m.flow[F.IN_PORT] = number;
-  m.mask[F.IN_PORT] = 0xffff_ffff;
-  return m;
-}
-const inPortMatch = physicalPort.map(inPort);
-
-const phyPort: fc.Arbitrary<PhyPort> = record({
-  portNo: physicalPort,
-  hwAddr: mac,
-  name,
-  config: bits(1, 4, 32, 64),
-  state: bits(1),
-  curr: bits(1, 8, 32),
-  advertised: bits(2, 64),
-  supported: bits(32, 64),
-  peer: bits(),
-  currSpeed: fc.constant(0),
-  maxSpeed: fc.constant(0),
-});
-
-const flowStatsRequest = record({
+import {
+  actions,
+  allAsyncMasks,
+  asyncMasks,
+  band,
+  bits,
+  counters,
+  data,
+  duration,
+  few,
+  firstTable,
+  flow,
+  flowStatsRequest,
+  flowUpdate,
+  frame,
+  group,
+  groupId,
+  groupMod,
+  inPortMatch,
+  ipfix,
+  mac,
   match,
-  cookie: fc.constant(0n),
-  cookieMask: fc.constant(0n),
-  outPort: oneOf(OFPP.NONE, 5),
-  outGroup: fc.constant(OFPG_ANY),
-  tableId: u8,
-});
+  meterFlags,
+  meterId,
+  meterMod,
+  name,
+  nanoseconds,
+  oneOf,
+  packetIn,
+  phyPort,
+  physicalPort,
+  port,
+  record,
+  seconds,
+  table,
+  tableConfig,
+  tableFeatures,
+  tlvMap,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './openflow-values.ts';
 
-const tableConfig: fc.Arbitrary<TableConfig> = record({
-  tableId: table,
-  eviction: oneOf(undefined, true, false),
-  evictionFlags: fc.constant(undefined),
-  vacancy: oneOf(undefined, true),
-  vacancyDown: fc.integer({ min: 0, max: 40 }),
-  vacancyUp: fc.integer({ min: 40, max: 90 }),
-  vacancyNow: fc.constant(0),
-});
-
-const bucket = (id: number): fc.Arbitrary<Bucket> =>
-  record({
-    weight: fc.constant(0),
-    watchPort: fc.constant<number>(OFPP.NONE),
-    watchGroup: fc.constant(OFPG_ANY),
-    bucketId: fc.constant(id),
-    actions,
-  });
-const buckets = fc.tuple(bucket(0), bucket(1), bucket(2)).chain((all) => fc.subarray(all));
-const groupProps = fc.constant(NO_GROUP_PROPS);
-const groupId = fc.integer({ min: 0, max: 0xffff_feff });
-
-const band = fc.oneof(
-  record({ type: fc.constant('drop' as const), precLevel: fc.constant(0), rate: u32, burstSize: u32 }),
-  record({
-    type: fc.constant('dscp_remark' as const),
-    precLevel: fc.integer({ min: 1, max: 10 }),
-    rate: u32,
-    burstSize: u32,
-  }),
-);
-const meterId = fc.integer({ min: 1, max: 0xffff });
-const meterFlags = oneOf(1, 2, 5, 9, 13);
-const counters = { packetCount: u64, byteCount: u64 };
-const duration = { durationSec: seconds, durationNsec: nanoseconds };
-
-const ipfix = record({
-  collectorSetId: u32,
-  totalFlows: u64,
-  currentFlows: u64,
-  pkts: u64,
-  ipv4Pkts: u64,
-  ipv6Pkts: u64,
-  errorPkts: u64,
-  ipv4ErrorPkts: u64,
-  ipv6ErrorPkts: u64,
-  txPkts: u64,
-  txErrors: u64,
-});
-
-const tlvMap = record({
-  optionClass: u16,
-  optionType: u8,
-  optionLen: fc.integer({ min: 1, max: 31 }).map((n) => n * 4),
-  index: fc.integer({ min: 0, max: 63 }),
-});
-
-const asyncBits = bits(1, 2, 4);
-const asyncMasks = record({ packet_in: asyncBits, port_status: asyncBits, flow_removed: asyncBits });
-
-const frame = fc.tuple(mac, mac, fc.uint8Array({ minLength: 20, maxLength: 60 })).map(([dst, src, rest]) => {
-  const b = new Uint8Array(14 + rest.length);
-  for (let i = 0; i < 6; i++) {
-    b[i] = Number((dst >> BigInt(40 - 8 * i)) & 0xffn);
-    b[6 + i] = Number((src >> BigInt(40 - 8 * i)) & 0xffn);
-  }
-  b[12] = 0x12;
-  b[13] = 0x34;
-  b.set(rest, 14);
-  return b;
-});
-
-type Bodies = { readonly [K in OfpKind]?: (version: number) => fc.Arbitrary<Body<K>> };
+type Bodies = { readonly [K in OfpKind]: (version: number) => fc.Arbitrary<Body<K>> };
 
 const only =
   <K extends OfpKind>(kind: K): (() => fc.Arbitrary<Body<K>>) =>
@@ -239,24 +105,13 @@ const BODIES: Bodies = {
   get_config_reply: (version) => record({ kind: fc.constant('get_config_reply'), ...config(version) }),
   set_config: (version) => record({ kind: fc.constant('set_config'), ...config(version) }),
   packet_in: (version) =>
-    frame.chain((packet) =>
-      record({
-        kind: fc.constant('packet_in'),
-        format: oneOf('standard', 'nxt_packet_in', 'nxt_packet_in2'),
-        packet: fc.constant(packet),
-        totalLen: fc.constant(packet.length),
-        bufferId: fc.constant(NO_BUFFER),
-        metadata: inPortMatch,
-        reason: oneOf(0, 1),
-        tableId: table,
-        cookie: version >= 4 ? u64 : fc.constant(5n),
-        userdata: fc.constant(new Uint8Array(0)),
-      }),
-    ),
-  flow_removed: () =>
+    oneOf('standard', 'nxt_packet_in', 'nxt_packet_in2')
+      .chain((format) => packetIn(version, format))
+      .map((p) => ({ kind: 'packet_in', ...p }) as const),
+  flow_removed: (version) =>
     record({
       kind: fc.constant('flow_removed'),
-      match,
+      match: match(version),
       cookie: u64,
       priority: u16,
       reason: oneOf(0, 1, 2),
@@ -275,44 +130,38 @@ const BODIES: Bodies = {
       generationId: u64,
     }),
   table_status: () => record({ kind: fc.constant('table_status'), reason: oneOf(3, 4), desc: tableConfig }),
-  packet_out: () =>
+  packet_out: (version) =>
     record({
       kind: fc.constant('packet_out'),
       packet: frame,
       bufferId: fc.constant(NO_BUFFER),
       metadata: inPortMatch,
-      actions,
+      actions: actions(version),
     }),
-  flow_mod: () =>
-    record({
-      kind: fc.constant('flow_mod'),
-      command: oneOf('add', 'modify', 'modify_strict', 'delete', 'delete_strict'),
-      match,
-      priority: u16,
-      cookie: fc.constant(0n),
-      cookieMask: fc.constant(0n),
-      newCookie: u64,
-      modifyCookie: fc.constant(false),
-      tableId: table,
-      idleTimeout: u16,
-      hardTimeout: u16,
-      bufferId: oneOf(NO_BUFFER, 5),
-      outPort: oneOf(OFPP.NONE, 5),
-      outGroup: fc.constant(OFPG_ANY),
-      flags: bits(1, 2),
-      importance: oneOf(0, 7),
-      actions: instructions,
-    }),
-  group_mod: () =>
-    record({
-      kind: fc.constant('group_mod'),
-      command: oneOf('add', 'modify'),
-      type: oneOf('all'),
-      groupId,
-      commandBucketId: fc.constant(0xffff_ffff),
-      buckets,
-      props: groupProps,
-    }),
+  flow_mod: (version) =>
+    fc
+      .tuple(
+        flow(version),
+        record({
+          kind: fc.constant('flow_mod'),
+          command: oneOf('add', 'modify', 'modify_strict', 'delete', 'delete_strict'),
+          priority: u16,
+          cookie: fc.constant(0n),
+          cookieMask: fc.constant(0n),
+          newCookie: u64,
+          modifyCookie: fc.constant(false),
+          tableId: firstTable,
+          idleTimeout: u16,
+          hardTimeout: u16,
+          bufferId: oneOf(NO_BUFFER, 5),
+          outPort: oneOf(OFPP.NONE, 5),
+          outGroup: fc.constant(OFPG_ANY),
+          flags: bits(FF.SEND_FLOW_REM, FF.CHECK_OVERLAP),
+          importance: oneOf(0, 7),
+        }),
+      )
+      .map(([flow, rest]) => ({ ...rest, ...flow })),
+  group_mod: (version) => groupMod(version).map((g) => ({ kind: 'group_mod', ...g }) as const),
   port_mod: () =>
     record({
       kind: fc.constant('port_mod'),
@@ -337,23 +186,7 @@ const BODIES: Bodies = {
           version === 2 || version === 3 ? oneOf('controller', 'continue', 'drop') : fc.constant('default'),
       }),
     ),
-  meter_mod: () =>
-    fc.oneof(
-      record({
-        kind: fc.constant('meter_mod' as const),
-        command: oneOf('add', 'modify'),
-        meterId,
-        flags: meterFlags,
-        bands: few(band),
-      }),
-      record({
-        kind: fc.constant('meter_mod' as const),
-        command: oneOf('delete'),
-        meterId,
-        flags: fc.constant(0),
-        bands: fc.constant([]),
-      }),
-    ),
+  meter_mod: () => meterMod.map((m) => ({ kind: 'meter_mod', ...m }) as const),
   barrier_request: only('barrier_request'),
   barrier_reply: only('barrier_reply'),
   role_request: () =>
@@ -397,31 +230,34 @@ const BODIES: Bodies = {
       serialNum: name,
       dpDesc: name,
     }),
-  flow_stats_request: () =>
-    flowStatsRequest.map((request) => ({ kind: 'flow_stats_request', ...request }) as const),
+  flow_stats_request: (version) =>
+    flowStatsRequest(version).map((request) => ({ kind: 'flow_stats_request', ...request }) as const),
   flow_stats_reply: (version) =>
     record({
       kind: fc.constant('flow_stats_reply'),
       flows: few(
-        record({
-          match,
-          cookie: u64,
-          tableId: table,
-          priority: u16,
-          idleTimeout: u16,
-          hardTimeout: u16,
-          ...duration,
-          idleAge: fc.constant(-1),
-          hardAge: fc.constant(-1),
-          ...counters,
-          actions: instructions,
-          flags: version >= 4 ? bits(1, 2) : fc.constant(0),
-          importance: version >= 5 ? u16 : fc.constant(0),
-        }),
+        fc
+          .tuple(
+            flow(version),
+            record({
+              cookie: u64,
+              tableId: table,
+              priority: u16,
+              idleTimeout: u16,
+              hardTimeout: u16,
+              ...duration,
+              idleAge: version === 6 ? oneOf(-1, 7) : fc.constant(-1),
+              hardAge: fc.constant(-1),
+              ...counters,
+              flags: version >= 4 ? bits(FF.SEND_FLOW_REM, FF.CHECK_OVERLAP) : fc.constant(0),
+              importance: version >= 5 ? u16 : fc.constant(0),
+            }),
+          )
+          .map(([flow, rest]) => ({ ...rest, ...flow })),
       ),
     }),
-  aggregate_stats_request: () =>
-    flowStatsRequest.map((request) => ({ kind: 'aggregate_stats_request', ...request }) as const),
+  aggregate_stats_request: (version) =>
+    flowStatsRequest(version).map((request) => ({ kind: 'aggregate_stats_request', ...request }) as const),
   aggregate_stats_reply: () =>
     record({ kind: fc.constant('aggregate_stats_reply'), ...counters, flowCount: u32 }),
   table_stats_request: only('table_stats_request'),
@@ -446,6 +282,15 @@ const BODIES: Bodies = {
           collisions: u64,
           durationSec: version >= 4 ? seconds : fc.constant(0xffff_ffff),
           durationNsec: version >= 4 ? nanoseconds : fc.constant(0xffff_ffff),
+          ...(version >= 5
+            ? {
+                rfc2819: fc.array(u64, {
+                  minLength: RFC2819_COUNTERS,
+                  maxLength: RFC2819_COUNTERS,
+                }),
+                custom: fc.array(record({ name, value: u64 }), { minLength: 1, maxLength: 3 }),
+              }
+            : {}),
         }),
       ),
     }),
@@ -486,11 +331,8 @@ const BODIES: Bodies = {
       kind: fc.constant('group_desc_stats_request'),
       groupId: version === 1 || version === 6 ? groupId : fc.constant(0xffff_fffc),
     }),
-  group_desc_stats_reply: () =>
-    record({
-      kind: fc.constant('group_desc_stats_reply'),
-      groups: few(record({ type: oneOf('all', 'indirect', 'ff'), groupId, buckets, props: groupProps })),
-    }),
+  group_desc_stats_reply: (version) =>
+    record({ kind: fc.constant('group_desc_stats_reply'), groups: few(group(version)) }),
   group_features_stats_request: only('group_features_stats_request'),
   meter_stats_request: () => record({ kind: fc.constant('meter_stats_request'), meterId }),
   meter_stats_reply: () =>
@@ -530,18 +372,18 @@ const BODIES: Bodies = {
       port: version === 6 ? port : fc.constant<number>(OFPP.NONE),
     }),
   port_desc_stats_reply: () => record({ kind: fc.constant('port_desc_stats_reply'), ports: few(phyPort) }),
-  flow_monitor_stats_request: () =>
+  flow_monitor_stats_request: (version) =>
     record({
       kind: fc.constant('flow_monitor_stats_request'),
       requests: few(
         record({
           id: u32,
-          command: oneOf('add'),
+          command: version >= 5 ? oneOf('add', 'modify', 'delete') : fc.constant('add' as const),
           flags: bits(1, 4, 8, 16).map((some) => some | 2),
           outPort: oneOf(OFPP.NONE, 5),
           outGroup: fc.constant(OFPG_ANY),
           tableId: u8,
-          match,
+          match: match(version),
         }),
       ),
     }),
@@ -587,6 +429,107 @@ const BODIES: Bodies = {
       labels: u64,
       labelsMask: fc.constant((1n << 128n) - 1n),
     }),
+  flow_monitor_paused: only('flow_monitor_paused'),
+  flow_monitor_resumed: only('flow_monitor_resumed'),
+  flow_monitor_stats_reply: (version) =>
+    record({ kind: fc.constant('flow_monitor_stats_reply'), updates: few(flowUpdate(version)) }),
+  queue_get_config_reply: () =>
+    physicalPort.chain((portNo) =>
+      record({
+        kind: fc.constant('queue_get_config_reply'),
+        port: fc.constant(portNo),
+        queues: fc.array(
+          record({
+            portNo: fc.constant(portNo),
+            queue: u16,
+            minRate: oneOf(0xffff, 5),
+            maxRate: oneOf(0xffff, 900),
+          }),
+          { minLength: 1, maxLength: 3 },
+        ),
+      }),
+    ),
+  get_async_reply: () =>
+    record({
+      kind: fc.constant('get_async_reply'),
+      config: record({ primary: allAsyncMasks, secondary: allAsyncMasks }),
+    }),
+  requestforward: (version) =>
+    record({
+      kind: fc.constant('requestforward'),
+      requestXid: u32,
+      request:
+        version >= 4
+          ? fc.oneof(
+              groupMod(version).map((g) => ({ kind: 'group_mod', ...g }) as const),
+              meterMod.map((m) => ({ kind: 'meter_mod', ...m }) as const),
+            )
+          : groupMod(version).map((g) => ({ kind: 'group_mod', ...g }) as const),
+    }),
+  bundle_add_message: (version) =>
+    fc.tuple(u32, physicalPort, mac).map(([bundleId, portNo, hwAddr]) => ({
+      kind: 'bundle_add_message',
+      bundleId,
+      flags: 1,
+      message: encodeMessage({
+        kind: 'port_mod',
+        version,
+        xid: 5,
+        portNo,
+        hwAddr,
+        config: 1,
+        mask: 1,
+        advertise: 0,
+      })[0]!,
+    })),
+  table_stats_reply: (version) =>
+    record({
+      kind: fc.constant('table_stats_reply'),
+      tables: few(
+        table.chain((tableId) =>
+          record({
+            tableId: fc.constant(tableId),
+            activeCount: u32,
+            lookupCount: u64,
+            matchedCount: u64,
+            ...(version >= 4 ? {} : { features: tableFeatures(version, tableId) }),
+          }),
+        ),
+      ),
+    }),
+  group_features_stats_reply: () =>
+    record({
+      kind: fc.constant('group_features_stats_reply'),
+      types: bits(1, 2, 4, 8),
+      capabilities: bits(1, 2, 4, 8),
+      maxGroups: fc.tuple(u32, u32, u32, u32),
+      actions: fc.constant([
+        new Set(['output']),
+        new Set<string>(),
+        new Set(['output', 'group']),
+        new Set<string>(),
+      ]),
+    }),
+  table_features_stats_request: (version) =>
+    record({
+      kind: fc.constant('table_features_stats_request'),
+      tables: few(table.chain((tableId) => tableFeatures(version, tableId))),
+    }),
+  table_features_stats_reply: (version) =>
+    record({
+      kind: fc.constant('table_features_stats_reply'),
+      tables: fc.array(
+        table.chain((tableId) => tableFeatures(version, tableId)),
+        { minLength: 1, maxLength: 2 },
+      ),
+    }),
+  table_desc_reply: () =>
+    record({
+      kind: fc.constant('table_desc_reply'),
+      tables: fc.array(tableConfig, { minLength: 1, maxLength: 3 }),
+    }),
+  nxt_resume: (version) =>
+    packetIn(version, 'nxt_packet_in2').map((p) => ({ kind: 'nxt_resume', ...p }) as const),
   flow_monitor_cancel: () => record({ kind: fc.constant('flow_monitor_cancel'), id: u32 }),
 };
 
@@ -596,8 +539,22 @@ export const KINDS = Object.keys(BODIES) as OfpKind[];
 /** A message of that kind and version. */
 export function arbitraryMessage(kind: OfpKind, version: number): fc.Arbitrary<OfpMessage> | undefined {
   if (rawsFor(kind, version).length === 0) return undefined;
-  const body = BODIES[kind]!(version) as fc.Arbitrary<OfpBody>;
-  return fc.tuple(body, u32).map(([b, xid]) => ({ ...b, version, xid }));
+  const body = BODIES[kind](version) as fc.Arbitrary<OfpBody>;
+  // OpenFlow 1.0 has a second form of what has a match.
+  const hasNxm = version === 1 && rawsFor(kind, version).some((raw) => raw.nxm);
+  return fc.tuple(body, u32, hasNxm ? fc.boolean() : fc.constant(false)).map(([b, xid, nxm]) => {
+    const message: OfpMessage = { ...b, version, xid, ...(nxm && { nxm }) };
+    return message.kind === 'bundle_add_message'
+      ? { ...message, message: withXid(message.message, xid) }
+      : message;
+  });
+}
+
+/** A message in a bundle has the number of the message that brings it. */
+function withXid(bytes: Uint8Array, xid: number): Uint8Array {
+  const copy = bytes.slice();
+  new DataView(copy.buffer).setUint32(4, xid);
+  return copy;
 }
 
 /** The message's bytes; undefined when its version cannot say it. */

@@ -19,7 +19,7 @@ const BASES: Readonly<Record<Field['requires'], readonly string[]>> = {
   'IPv4/IPv6': ['ip', 'ipv6', 'sctp', 'udp6', 'dl_vlan=1,tcp'],
   MPLS: ['mpls', 'mplsm'],
   NSH: ['dl_type=0x894f', 'packet_type=(1,0x894f)'],
-  CT: ['ct_state=+trk+est,ip', 'ct_state=+trk,tcp6'],
+  CT: ['ct_state=+trk+est,ip', 'ct_state=+trk+new,tcp6', 'ct_state=+trk+est,ct_nw_proto=6,tcp'],
   TCP: ['tcp', 'tcp6'],
   UDP: ['udp', 'udp6'],
   SCTP: ['sctp', 'sctp6'],
@@ -64,6 +64,29 @@ export function isSince(a: string, b: string): boolean {
 export const fieldsOf = (fields: readonly Field[], release: string): readonly Field[] =>
   fields.filter((f) => f.headers.every((h) => isSince(release, h.since)));
 
+interface Choices {
+  readonly all: readonly Field[];
+  readonly matchable: readonly Field[];
+  readonly writable: readonly Field[];
+  readonly registers: readonly Field[];
+}
+const choices = new Map<string, Choices>();
+
+/** Lists of fields by release, made once. */
+function choicesOf(release: string): Choices {
+  const known = choices.get(release);
+  if (known) return known;
+  const all = fieldsOf(FIELDS, release);
+  const made: Choices = {
+    all,
+    matchable: fieldsOf(MATCHABLE, release),
+    writable: all.filter((f) => f.writable),
+    registers: all.filter((f) => /^(reg|xreg|xxreg)\d/.test(f.name)),
+  };
+  choices.set(release, made);
+  return made;
+}
+
 /** With fields as ids `sample` came later than itself. */
 const SAMPLE_OF_FIELDS = '3.4';
 
@@ -82,10 +105,11 @@ export class Texts {
     this.#r = random;
     this.noise = noise;
     this.#release = release;
-    this.#fields = fieldsOf(FIELDS, release);
-    this.#matchable = fieldsOf(MATCHABLE, release);
-    this.#writable = this.#fields.filter((f) => f.writable);
-    this.#registers = this.#fields.filter((f) => /^(reg|xreg|xxreg)\d/.test(f.name));
+    const { all, matchable, writable, registers } = choicesOf(release);
+    this.#fields = all;
+    this.#matchable = matchable;
+    this.#writable = writable;
+    this.#registers = registers;
   }
 
   #pick = <T>(list: readonly T[]): T => this.#r.pick(list);

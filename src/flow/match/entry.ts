@@ -94,7 +94,10 @@ export function pullRawHeader(r: ByteReader, raw: RawHeader, options: EntryOptio
   if (field || (options.allowCookie && isCookieHeader(raw))) return undefined;
   log.dbgRl(peerLimit, () => `OXM header ${headerText(raw)} is unknown`);
   if (!options.inAction) return new MatchError('OFPBMC_BAD_FIELD');
-  const wrongLength = fieldByHeaderNoLength(header, raw.experimenter) !== undefined && (header & 0xff) > 0;
+  const vendorBytes = raw.experimenter ? 4 : 0;
+  const payload = (header & 0xff) - vendorBytes;
+  const length = (header & HAS_MASK ? payload >> 1 : payload) + vendorBytes;
+  const wrongLength = fieldByHeaderNoLength(header, raw.experimenter) !== undefined && length > 0;
   throw new MatchError(wrongLength ? 'OFPBAC_BAD_SET_LEN' : 'OFPBAC_BAD_SET_TYPE');
 }
 
@@ -173,21 +176,25 @@ export function pullHeader(r: ByteReader, options: EntryOptions = {}): { field: 
 
 // --- writing ------------------------------------------------------------------------------------------------
 
-function writeHeader(w: ByteWriter, h: FieldHeader, header: number): void {
+function writeHeader(w: ByteWriter, h: Pick<FieldHeader, 'experimenter'>, header: number): void {
   w.u32(header >>> 0);
   if (h.experimenter) w.u32(h.experimenter);
 }
 
 /** The header of `bytes` of value, with mask or not. */
-function headerOf(h: FieldHeader, bytes: number, masked: boolean): number {
+function headerOf(h: Pick<FieldHeader, 'header' | 'experimenter'>, bytes: number, masked: boolean): number {
   const length = (masked ? bytes * 2 : bytes) + (h.experimenter ? 4 : 0);
   return ((h.header & ~0x1ff) | (masked ? HAS_MASK : 0) | length) >>> 0;
 }
 
-/** Writes a field's header alone. The field must have one. */
+/** Stands for fields that text can name and the wire cannot, such as dl_vlan: the peer takes it for what it likes. */
+const NO_HEADER = { header: 0, experimenter: 0 };
+
+/** Writes a field's header alone; zeros for a field without. */
 export function putHeader(w: ByteWriter, field: Field, version: number, masked = false): void {
-  const h = fieldHeader(field, version)!;
-  writeHeader(w, h, headerOf(h, field.bytes, masked));
+  const h = fieldHeader(field, version);
+  if (h) writeHeader(w, h, headerOf(h, field.bytes, masked));
+  else w.u32(0);
 }
 
 export function putBig(w: ByteWriter, value: bigint, bytes: number): void {
@@ -203,7 +210,7 @@ export function putEntryBytes(
   mask: bigint | undefined,
   bytes: number,
 ): void {
-  const h = fieldHeader(field, version)!;
+  const h = fieldHeader(field, version) ?? NO_HEADER;
   writeHeader(w, h, headerOf(h, bytes, mask !== undefined));
   putBig(w, value, bytes);
   if (mask !== undefined) putBig(w, mask, bytes);

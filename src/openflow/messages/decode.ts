@@ -4,6 +4,7 @@
 import { ByteReader, TruncatedError } from '../../base/bytes.ts';
 import { MatchError } from '../../flow/match/error.ts';
 import { isOfpErrorName, OfpError } from '../errors.ts';
+import { OFP10 } from '../version.ts';
 import { DecodeContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
 import type { MessageHeader, OfpBody, OfpMessage } from './message.ts';
@@ -55,10 +56,10 @@ export function tryDecodeMessage(bytes: Uint8Array, options: DecodeOptions = {})
     xid = xidOf(bytes);
     context = new DecodeContext(version, xid, raw.id, options);
     const message = withHeader(codecOf(raw.kind).decode(bodyReader(bytes, raw), context), version, xid);
-    if (raw.multipart && multipartFlags(bytes) & OFPSF_MORE) {
-      return { message: { ...message, more: true }, error: undefined };
-    }
-    return { message, error: undefined };
+    const more = raw.multipart && (multipartFlags(bytes) & OFPSF_MORE) !== 0;
+    const nxm = raw.nxm && version === OFP10;
+    if (!more && !nxm) return { message, error: undefined };
+    return { message: { ...message, ...(more && { more }), ...(nxm && { nxm }) }, error: undefined };
   } catch (thrown) {
     const error = asOfpError(thrown);
     const partial = context?.partial;

@@ -80,13 +80,14 @@ function decodeRequest(r: ByteReader, c: DecodeContext): FlowMonitorRequest {
     const outGroup = r.u32();
     const flags = r.u16();
     const tableId = r.u8();
-    const command = COMMANDS[r.u8()];
-    if (command === undefined) throw new OfpError('OFPMOFC_BAD_COMMAND');
+    // Which commands there are is no matter of text, which does not show them.
+    const command = COMMANDS[r.u8()] ?? (c.loose ? 'add' : undefined);
     if (command === 'delete') {
       const match = readMatch11(r, c);
       return { id, command, flags: 0, outPort: OFPP.NONE, outGroup: OFPG_ANY, tableId, match };
     }
     checkFlags(flags, 0x5f, 'OFPST_FLOW_MONITOR');
+    if (command === undefined) throw new OfpError('OFPMOFC_BAD_COMMAND');
     return { id, command, flags, outPort: readPort11(portAt), outGroup, tableId, match: readMatch11(r, c) };
   }
   const flags = r.u16();

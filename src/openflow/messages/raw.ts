@@ -9,6 +9,7 @@
 import type { ByteWriter } from '../../base/bytes.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { OfpError } from '../errors.ts';
+import { OFP10 } from '../version.ts';
 import type { OfpKind } from './message.ts';
 
 const log = vlog('ofp_msgs');
@@ -200,6 +201,8 @@ export interface Raw {
   readonly multipart: boolean;
   readonly reply: boolean;
   readonly number: number;
+  /** A form with an extensible match of a message that OpenFlow 1.0 has in a form of its own too. */
+  readonly nxm: boolean;
   readonly minBody: number;
   readonly multiple: number;
 }
@@ -221,6 +224,11 @@ export const RAWS: readonly Raw[] = ROWS.map(
       multipart,
       reply: suffix === '_REPLY',
       number,
+      // A packet-in says in which format it is.
+      nxm:
+        cls!.startsWith('NX') &&
+        kind !== 'packet_in' &&
+        ROWS.some((row) => row[0] === kind && row[1].startsWith('OFP') && row[2] === OFP10),
       minBody,
       multiple,
     };
