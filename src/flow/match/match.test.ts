@@ -136,6 +136,8 @@ function addField(match: Match, field: Field, rawValue: bigint, rawMask: bigint,
   if (!isFieldValueValid(field, value)) return;
   // A VLAN id of OXM without its presence bit matches nothing that flow text can say.
   if (field.name === 'vlan_vid' || field.name === 'vlan_tci') return;
+  // Later fragments have no ports.
+  if (field === FIELD.ip_frag && (value & 2n) !== 0n) return;
   // C sends conntrack's ports only along with its protocol.
   if (/^ct_tp/.test(field.name) && match.flow[F.CT_NW_PROTO] === 0) return;
   if (field === FIELD.ct_nw_proto && value === 0n) return;
