@@ -12,6 +12,7 @@ import {
   isFieldMaskValid,
   OXM_CLASS_EXPERIMENTER,
 } from '../../flow/fields.ts';
+import { putEntryBytes } from '../../flow/match/entry.ts';
 import { OfpError } from '../errors.ts';
 
 export interface FieldMask {
@@ -71,8 +72,7 @@ export function readFieldArray(r: ByteReader): FieldMask[] {
 export function putFieldArray(w: ByteWriter, fields: readonly FieldMask[], version: number): void {
   for (const { field, mask } of fields) {
     const f = FIELD[field];
-    putHeader(w, f, version, false);
-    for (let i = f.bytes - 1; i >= 0; i--) w.u8(Number((mask >> BigInt(8 * i)) & 0xffn));
+    putEntryBytes(w, f, version, mask, undefined, f.bytes);
   }
 }
 

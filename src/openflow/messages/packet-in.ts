@@ -120,7 +120,7 @@ function decodeContinuation(r: ByteReader, c: DecodeContext): Continuation {
       case NXCPT.BRIDGE: {
         const payload = propertyPayload(p);
         if (payload.length !== 16) throw new OfpError('OFPBPC_BAD_LEN');
-        bridge = formatUuid(payload);
+        bridge = formatUuid(swapWords(payload));
         break;
       }
       case NXCPT.STACK: {
@@ -184,9 +184,14 @@ function putUnrolledActions(w: ByteWriter, actions: readonly OfpAct[], version: 
   putActionsProperty(w, NXCPT.ACTIONS, group, version);
 }
 
+/** C sends a UUID as it lies in memory: four words, on all common machines with the last byte first. */
+const swapWords = (bytes: Uint8Array): Uint8Array => bytes.map((_, i) => bytes[i ^ 3]!);
+
 const uuidBytes = (uuid: string): Uint8Array =>
-  Uint8Array.from((parseUuid(uuid) ?? ZERO_UUID).replaceAll('-', '').match(/../g)!, (h) =>
-    Number.parseInt(h, 16),
+  swapWords(
+    Uint8Array.from((parseUuid(uuid) ?? ZERO_UUID).replaceAll('-', '').match(/../g)!, (h) =>
+      Number.parseInt(h, 16),
+    ),
   );
 
 function putContinuation(w: ByteWriter, k: Continuation, version: number): void {
