@@ -14,6 +14,7 @@ import {
 } from '../../ovsdb/datum.ts';
 import type { Column, Table } from '../../ovsdb/idl/description.ts';
 import type { IdlRow } from '../../ovsdb/idl/row.ts';
+import type { SchemaSpec } from '../../ovsdb/schemas/spec.ts';
 import { isMap, withoutSize } from '../../ovsdb/type.ts';
 import { type CtlContext, fail } from './context.ts';
 import { getColumn, prepareColumn } from './lookup.ts';
@@ -123,7 +124,13 @@ export function checkMutable(row: IdlRow, column: Column): void {
  * @param partial sends only the change of the one key; the row does not show it in this transaction
  * @throws ToolError, TextError
  */
-export function setColumn(ctx: CtlContext, table: Table, row: IdlRow, arg: string, partial = false): void {
+export function setColumn<S extends SchemaSpec>(
+  ctx: CtlContext<S>,
+  table: Table,
+  row: IdlRow,
+  arg: string,
+  partial = false,
+): void {
   const { column, key, value } = parseArgument(table, arg, WITH_VALUE);
   checkMutable(row, column);
   const { type } = column;

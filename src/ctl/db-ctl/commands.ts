@@ -7,7 +7,7 @@ import { comment, create, destroy, waitUntil } from './commands/rows.ts';
 import { show } from './commands/show.ts';
 import type { CtlContext } from './context.ts';
 
-export const DB_COMMANDS: readonly CommandSyntax<CtlContext>[] = [
+const COMMANDS: readonly CommandSyntax<CtlContext>[] = [
   comment,
   get,
   list,
@@ -21,3 +21,7 @@ export const DB_COMMANDS: readonly CommandSyntax<CtlContext>[] = [
   waitUntil,
   show,
 ];
+
+/** They read no more of a tool's context than `CtlContext` has, whatever its schema. */
+export const dbCommands = <C>(): readonly CommandSyntax<C>[] =>
+  COMMANDS as unknown as readonly CommandSyntax<C>[];

@@ -1,6 +1,6 @@
 /** All commands of ovs-vsctl, by name. */
 import type { CommandTable } from '../db-ctl/command.ts';
-import { DB_COMMANDS } from '../db-ctl/commands.ts';
+import { dbCommands } from '../db-ctl/commands.ts';
 import { AUTO_ATTACH_COMMANDS } from './auto-attach.ts';
 import { BRIDGE_COMMANDS } from './bridges.ts';
 import type { VsctlCommand, VsctlContext } from './context.ts';
@@ -19,7 +19,7 @@ const ALL: readonly VsctlCommand[] = [
   ...AUTO_ATTACH_COMMANDS,
   emerReset,
   ...ZONE_COMMANDS,
-  ...(DB_COMMANDS as readonly VsctlCommand[]),
+  ...dbCommands<VsctlContext>(),
 ];
 
 export const COMMANDS: CommandTable<VsctlContext> = new Map(ALL.map((command) => [command.name, command]));

@@ -29,25 +29,31 @@ async function rewrite(
   // Through symbolic links: it is the file that is replaced, not the link to it.
   const source = storage.resolve(from);
   const target = to === undefined ? `${source}.tmp` : storage.resolve(to);
-  const unlockSource = to === undefined ? lock(io, from) : undefined;
-  const unlockTarget = lock(io, target);
-  const log = openStandaloneLog(storage, from, 'read');
-  const { db, error } = readDb(io, log);
-  log.close();
-  // What the file goes on with would be lost.
-  if (error) throw error;
-  await writeDb(io, target, 'create', comment, schema ? convertDatabase(db, schema, true) : db);
-  if (to === undefined) {
-    try {
-      storage.rename(target, source);
-    } catch (error) {
-      if (error instanceof SystemError)
-        throw new ToolError(`failed to rename "${target}" to "${source}" (${error.message})`);
-      throw error;
-    }
+  const unlock: (() => void)[] = [];
+  try {
+    if (to === undefined) unlock.push(lock(io, from));
+    unlock.push(lock(io, target));
+    const log = openStandaloneLog(storage, from, 'read');
+    const { db, error } = readDb(io, log);
+    log.close();
+    // What the file goes on with would be lost.
+    if (error) throw error;
+    await writeDb(io, target, 'create', comment, schema ? convertDatabase(db, schema, true) : db);
+    if (to === undefined) rename(io, target, source);
+  } finally {
+    for (const release of unlock) release();
   }
-  unlockSource?.();
-  unlockTarget();
+}
+
+/** @throws ToolError */
+function rename(io: ToolIo, from: string, to: string): void {
+  try {
+    io.host.storage.rename(from, to);
+  } catch (error) {
+    if (error instanceof SystemError)
+      throw new ToolError(`failed to rename "${from}" to "${to}" (${error.message})`);
+    throw error;
+  }
 }
 
 export const compact = (io: ToolIo, [db, target]: readonly string[]): Promise<void> =>

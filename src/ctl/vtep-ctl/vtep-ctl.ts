@@ -4,7 +4,7 @@ import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../../base/tls-options.ts';
 import { vlog } from '../../base/vlog.ts';
 import { hardwareVtepSchema } from '../../ovsdb/schemas/hardware-vtep.ts';
 import type { CommandTable } from '../db-ctl/command.ts';
-import { DB_COMMANDS } from '../db-ctl/commands.ts';
+import { dbCommands } from '../db-ctl/commands.ts';
 import { CTL_OPTIONS, runCtl } from '../db-ctl/program.ts';
 import type { SessionHooks } from '../db-ctl/session.ts';
 import { LOG_OPTIONS } from '../log-options.ts';
@@ -32,7 +32,7 @@ const ALL: readonly VtepCommand[] = [
   ...LOGICAL_COMMANDS,
   ...MAC_COMMANDS,
   ...MANAGER_COMMANDS,
-  ...(DB_COMMANDS as readonly VtepCommand[]),
+  ...dbCommands<VtepContext>(),
 ];
 
 const COMMANDS: CommandTable<VtepContext> = new Map(ALL.map((command) => [command.name, command]));

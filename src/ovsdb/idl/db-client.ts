@@ -44,6 +44,17 @@ export interface DbClientOptions {
   readonly schemaFirst?: boolean;
 }
 
+/** Which rows of a table are monitored. */
+interface TableCondition {
+  wanted: Json;
+  /** What the server was asked for last. */
+  asked: Json;
+  /** By which the contents are. */
+  inEffect: Json;
+}
+
+const ALL_ROWS: Json = [true];
+
 const METHODS = ['monitor_cond_since', 'monitor_cond', 'monitor'] as const;
 const SERVER_MONITOR = ['monid', '_Server'];
 
@@ -66,6 +77,11 @@ export class DbClient {
   #left = false;
   /** Of the entries of the cluster's log; a server that has fewer than another had is behind. */
   #minIndex = 0;
+  readonly #conditions = new Map<string, TableCondition>();
+  /** The tables of the monitor. */
+  #monitored: ReadonlySet<string> = new Set();
+  /** Makes the answer to a change of conditions, which is under way, not be heard. */
+  #forgetConditionChange: (() => void) | undefined;
   #lockName: string | undefined;
   #lockDenied = false;
   hasLock = false;
@@ -150,6 +166,54 @@ export class DbClient {
     this.hasLock = false;
     this.#lockDenied = false;
     if (this.#session.isConnected) this.#requestLock();
+  }
+
+  /**
+   * Which rows of a table to monitor, as in monitor_cond: those that satisfy any clause; all by default. The contents
+   * follow when the server has been asked, see {@link conditionsInEffect}; servers that know no conditions send all.
+   */
+  setCondition(table: string, where: Json): void {
+    const condition = this.#conditions.get(table) ?? {
+      wanted: ALL_ROWS,
+      asked: ALL_ROWS,
+      inEffect: ALL_ROWS,
+    };
+    this.#conditions.set(table, condition);
+    if (sortedJson(condition.wanted) === sortedJson(where)) return;
+    // One object a condition, so that they are compared as such.
+    condition.wanted = sortedJson(condition.inEffect) === sortedJson(where) ? condition.inEffect : where;
+    this.#changeConditions();
+  }
+
+  /** Whether the contents are by the conditions that were set last. */
+  get conditionsInEffect(): boolean {
+    return [...this.#conditions.values()].every(({ wanted, inEffect }) => wanted === inEffect);
+  }
+
+  #changeConditions(): void {
+    if (!this.#monitoring || this.#forgetConditionChange) return;
+    const changes: Record<string, Json> = {};
+    for (const [table, condition] of this.#conditions) {
+      if (condition.wanted === condition.inEffect || !this.#monitored.has(table)) continue;
+      condition.asked = condition.wanted;
+      changes[table] = [{ where: condition.asked }];
+    }
+    if (Object.keys(changes).length === 0) return;
+    const id = ['monid', this.#database];
+    this.#forgetConditionChange = this.request('monitor_cond_change', [id, id, changes], (reply) => {
+      this.#forgetConditionChange = undefined;
+      if (!reply) return;
+      if (reply.type === 'error')
+        log.warn(`${this.#session.name}: conditions not changed: ${sortedJson(reply.error)}`);
+      // The rows came before the answer.
+      this.#conditionsAnswered();
+    });
+  }
+
+  #conditionsAnswered(): void {
+    for (const condition of this.#conditions.values()) condition.inEffect = condition.asked;
+    this.#changeConditions();
+    this.#events.stateChanged();
   }
 
   /** Sends a transaction. @returns its result, or its error object, or undefined if the connection broke */
@@ -261,7 +325,16 @@ export class DbClient {
   #monitor(schema: JsonObject | undefined): void {
     const method = METHODS[this.#method]!;
     const requests: Record<string, Json> = {};
-    for (const [table, columns] of this.#events.columns(schema)) requests[table] = [{ columns }];
+    this.#forgetConditionChange?.();
+    this.#forgetConditionChange = undefined;
+    // What has changed since is not enough where other rows are wanted than before.
+    if (!this.conditionsInEffect) this.#lastTransaction = ZERO_UUID;
+    for (const condition of this.#conditions.values()) condition.asked = condition.wanted;
+    for (const [table, columns] of this.#events.columns(schema)) {
+      const where = this.#conditions.get(table)?.asked ?? ALL_ROWS;
+      requests[table] = [method === 'monitor' || where === ALL_ROWS ? { columns } : { columns, where }];
+    }
+    this.#monitored = new Set(Object.keys(requests));
     const since = method === 'monitor_cond_since' ? [this.#lastTransaction] : [];
     this.#requests.send(method, [this.#database, ['monid', this.#database], requests, ...since], (reply) => {
       if (reply?.type === 'reply') this.#contents(method, reply.result);
@@ -279,6 +352,7 @@ export class DbClient {
       this.#lastTransaction = String(last);
       this.#events.contents(updates as JsonObject, 'changes', found === true);
     }
+    if (this.#conditions.size > 0) this.#conditionsAnswered();
   }
 
   #monitorRefused(error: Json, schema: JsonObject | undefined): void {

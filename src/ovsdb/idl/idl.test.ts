@@ -6,6 +6,7 @@ import { mapOf } from '../datum.ts';
 import { type OpenVswitchSchema, openVswitchSchema } from '../schemas/open-vswitch.ts';
 import { schemaJson } from '../schemas/schema-json.ts';
 import { Idl } from './idl.ts';
+import { update } from './update.ts';
 
 async function world() {
   const host = new SimHost();
@@ -211,4 +212,71 @@ test('of two programs that want the lock one waits until the other is gone', asy
   a.close();
   await pass(host, 50);
   assert.deepEqual([b.hasRequestedLock, b.isLockContended], [true, false]);
+});
+
+test('an update runs again when the database changes under it', async () => {
+  const { host } = await world();
+  const clients = [await client(host), await client(host)];
+  const runs = [0, 0];
+  const results = clients.map((idl, i) =>
+    update(idl, (txn) => {
+      runs[i]!++;
+      const row = idl.first('Open_vSwitch') ?? txn.insert('Open_vSwitch');
+      txn.verify(row, 'next_cfg');
+      txn.set(row, { next_cfg: row.next_cfg + 1 });
+      return row.next_cfg;
+    }),
+  );
+  assert.deepEqual((await inVirtualTime(host, Promise.all(results))).sort(), [1, 2]);
+  assert.deepEqual(runs.sort(), [1, 2]);
+});
+
+test('an update waits for the connection, and tells what the server refuses or that there is none', async () => {
+  const host = new SimHost();
+  const idl = new Idl(host, openVswitchSchema);
+  idl.monitorAll();
+  idl.connect([SIM_DATABASE]);
+  const made = update(idl, (txn) => txn.insert('Open_vSwitch')._uuid);
+  await startSimDatabase(host, schemaJson(openVswitchSchema));
+  await inVirtualTime(host, made);
+  const refused = update(idl, (txn) => txn.insert('Queue', { dscp: 99 }));
+  await inVirtualTime(host, assert.rejects(refused, /99 is not in the valid range 0 to 63/));
+  idl.close();
+  await assert.rejects(
+    update(idl, () => undefined),
+    /connection to the database is gone/,
+  );
+});
+
+test('elements are added and removed by their own types, whatever others do to the rest', async () => {
+  const { host } = await world();
+  const [a, b] = [await client(host), await client(host)];
+  await inVirtualTime(
+    host,
+    update(a, (txn) => {
+      txn.insert('QoS', {
+        type: 'q',
+        other_config: new Map([
+          ['k', 'old'],
+          ['gone', 'x'],
+        ]),
+      });
+    }),
+  );
+  await pass(host, 50);
+  const [ta, tb] = [a.txn(), b.txn()];
+  ta.mutate(a.first('QoS')!, {
+    add: { other_config: new Map([['k', 'new']]) },
+    remove: { other_config: ['gone'] },
+  });
+  tb.mutate(b.first('QoS')!, { add: { other_config: new Map([['mine', 'y']]), queues: new Map() } });
+  await inVirtualTime(host, Promise.all([ta.commit(), tb.commit()]));
+  await pass(host, 50);
+  assert.deepEqual(
+    [...a.first('QoS')!.other_config],
+    [
+      ['k', 'new'],
+      ['mine', 'y'],
+    ],
+  );
 });

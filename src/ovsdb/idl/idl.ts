@@ -4,7 +4,8 @@
  *
  * Ask for columns with {@link Idl.monitor}, then {@link Idl.connect}. Each batch of changes that concerns the
  * program makes `seqno` grow and calls `onChange`; between two calls the replica does not change, so a
- * program may keep rows in its hands. Rows keep their identity over reconnections.
+ * program may keep rows in its hands. Rows keep their identity over reconnections, in which nothing is lost or told
+ * twice: of what changed meanwhile the program hears as if it had been connected.
  * C counterpart: lib/ovsdb-idl.c.
  */
 import type { Host, SystemError } from '../../base/host.ts';
@@ -14,9 +15,20 @@ import type { Json, JsonObject } from '../../jsonrpc/json.ts';
 import { applyDiff, type Datum, datumFromJson, equalData } from '../datum.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
 import type { ColumnName, SchemaSpec, TableName } from '../schemas/spec.ts';
+import { ChangeTracker, type RowChange } from './changes.ts';
+import { type Clause, type Condition, clause, conditionToJson, type Relation } from './condition.ts';
 import { DbClient, type DbClientOptions, type UpdateForm } from './db-client.ts';
 import { type Column, type Table, Tables } from './description.ts';
-import { type IdlRow, type Row, type RowClass, type RowSource, rowClass } from './row.ts';
+import {
+  type IdlRow,
+  type Row,
+  type RowClass,
+  type RowSource,
+  rowClass,
+  toDatum,
+  type Values,
+} from './row.ts';
+import { RowIndex } from './row-index.ts';
 import { Txn } from './txn.ts';
 
 const log = vlog('ovsdb_idl');
@@ -27,19 +39,13 @@ export interface MonitorOptions {
   readonly alert?: boolean;
 }
 
-/** What happened to a row since {@link Idl.takeChanges}. */
-export interface RowChange {
-  readonly row: IdlRow;
-  kind: 'inserted' | 'modified' | 'deleted';
-  readonly columns: Set<string>;
-}
-
 interface Replica {
   readonly table: Table;
   readonly rows: Map<Uuid, IdlRow>;
   readonly Row: RowClass;
   /** Monitored columns; whether a change of it wakes the program. */
   readonly columns: Map<Column, boolean>;
+  readonly indexes: RowIndex[];
 }
 
 export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
@@ -50,7 +56,9 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
   #client: DbClient | undefined;
   #txn: Txn<S> | undefined;
   #lockName: string | undefined;
-  #changes: Map<IdlRow, RowChange> | undefined;
+  #changes: ChangeTracker | undefined;
+  readonly #conditions = new Map<string, Json>();
+  readonly #waiting: (() => void)[] = [];
   /** Grows whenever the replica has changed in a way that concerns the program; 0 until it has contents. */
   seqno = 0;
   /** Called when `seqno` grew, the lock came or went, or the connection did. */
@@ -89,7 +97,13 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
     let replica = this.#replicas.get(table);
     if (!replica) {
       const description = this.tables.get(table);
-      replica = { table: description, rows: new Map(), Row: rowClass(description), columns: new Map() };
+      replica = {
+        table: description,
+        rows: new Map(),
+        Row: rowClass(description),
+        columns: new Map(),
+        indexes: [],
+      };
       this.#replicas.set(table, replica);
     }
     return replica;
@@ -104,10 +118,11 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
         columns: (schema) => this.#columnsFor(schema),
         contents: (updates, form, incremental) => this.#contents(updates, form, incremental),
         update: (updates, form) => this.#update(updates, form),
-        stateChanged: () => this.onChange(),
+        stateChanged: () => this.#changed(),
       },
       options,
     );
+    for (const [table, where] of this.#conditions) this.#client.setCondition(table, where);
     this.#client.setLock(this.#lockName);
   }
 
@@ -135,6 +150,74 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
 
   close(): void {
     this.#client?.close();
+    this.#changed();
+  }
+
+  /**
+   * Which rows of a table to have: all (by default), none, or those that satisfy any clause. Also while connected: the
+   * rows come and go as if they were inserted and deleted, soon; see {@link conditionsInEffect}.
+   */
+  setCondition<T extends TableName<S>>(table: T, condition: Condition): void {
+    const where = conditionToJson(condition);
+    this.#conditions.set(table, where);
+    this.#client?.setCondition(table, where);
+  }
+
+  /** A clause of a condition: the rows of which a column compares so with a value. */
+  where<T extends TableName<S>, C extends ColumnName<S, T>>(
+    table: T,
+    column: C,
+    relation: Relation,
+    value: Exclude<Values<S, T>[C], undefined>,
+  ): Clause {
+    return clause(this.#replica(table).table.byName.get(column)!, relation, value);
+  }
+
+  /** A clause that one row satisfies. */
+  whereUuid(uuid: Uuid): Clause {
+    return ['_uuid', '==', ['uuid', uuid]];
+  }
+
+  /** Whether the replica is by the conditions that were set last; `onChange` is called when it becomes so. */
+  get conditionsInEffect(): boolean {
+    return this.#client?.conditionsInEffect ?? false;
+  }
+
+  /**
+   * Makes an order of a table's rows, by which they are found without looking at all. The columns must be monitored.
+   * @param descending those of the columns that are to go from the last value to the first
+   */
+  createIndex<T extends TableName<S>, const C extends readonly ColumnName<S, T>[]>(
+    table: T,
+    columns: C,
+    descending: readonly C[number][] = [],
+  ): RowIndex<Row<S, T>, Required<Pick<Values<S, T>, C[number]>>> {
+    const replica = this.#replica(table);
+    const index = new RowIndex<Row<S, T>, Required<Pick<Values<S, T>, C[number]>>>(
+      columns.map((name) => ({
+        column: replica.table.byName.get(name)!,
+        descending: descending.includes(name),
+      })),
+      {
+        committedRows: () => replica.rows.values(),
+        holds: (row) => replica.rows.get(row._uuid) === row,
+        pendingRows: () => this.#txn?.pendingRows(table) ?? [],
+      },
+      toDatum,
+    );
+    replica.indexes.push(index);
+    return index;
+  }
+
+  #changed(): void {
+    const waiting = this.#waiting.splice(0);
+    for (const wake of waiting) wake();
+    this.onChange();
+  }
+
+  /** Resolves at the next call of `onChange`. */
+  nextChange(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Transactions are sent only while the program holds the lock of that name. */
@@ -155,14 +238,14 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
 
   /** From now on collects changes for {@link takeChanges}. */
   trackChanges(): void {
-    this.#changes ??= new Map();
+    this.#changes ??= new ChangeTracker();
   }
 
-  /** What has changed since the last call. */
-  takeChanges(): RowChange[] {
-    const changes = [...(this.#changes?.values() ?? [])];
-    this.#changes?.clear();
-    return changes;
+  /** What has changed since the last call: in all tables, or in one. */
+  takeChanges(): RowChange[];
+  takeChanges<T extends TableName<S>>(table: T): RowChange<Row<S, T>>[];
+  takeChanges(table?: string): RowChange[] {
+    return this.#changes?.take(table) ?? [];
   }
 
   /** The rows of a table as the open transaction has left them. */
@@ -247,13 +330,13 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
     if (!incremental) this.#dropAbsent(updates);
     this.#apply(updates, form, !incremental);
     this.seqno++;
-    this.onChange();
+    this.#changed();
   }
 
   #update(updates: JsonObject, form: UpdateForm): void {
     if (!this.#apply(updates, form, false)) return;
     this.seqno++;
-    this.onChange();
+    this.#changed();
   }
 
   /** Forgets the rows that the database's whole contents do not have. */
@@ -313,55 +396,51 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
       replica.rows.set(uuid, row);
     } else if (whole) {
       for (const column of replica.columns.keys())
-        if (json[column.name] === undefined) this.#put(row, column, column.defaultValue);
+        if (json[column.name] === undefined) this.#put(replica, row, column, column.defaultValue);
     }
     const concerns = this.#store(replica, row, json, (_column, value) => value);
     if (!isNew) return concerns;
     row._changed = this.seqno + 1;
-    if (this.#changes) this.#changes.set(row, { row, kind: 'inserted', columns: new Set() });
+    this.#changes?.inserted(row);
+    for (const index of replica.indexes) index.touched(row);
     return true;
   }
 
   #store(
-    { table, columns }: Replica,
+    replica: Replica,
     row: IdlRow,
     json: JsonObject,
     combine: (column: Column, value: Datum) => Datum,
   ): boolean {
+    const { table, columns } = replica;
     let concerns = false;
     for (const [name, value] of Object.entries(json)) {
       const column = table.byName.get(name);
       if (!column) continue;
       const datum = combine(column, datumFromJson(column.lenientType, value));
-      if (this.#put(row, column, datum)) concerns ||= columns.get(column) === true;
+      if (this.#put(replica, row, column, datum)) concerns ||= columns.get(column) === true;
     }
     return concerns;
   }
 
   /** @returns whether the column changed */
-  #put(row: IdlRow, column: Column, datum: Datum): boolean {
-    if (equalData(row._committed(column), datum)) {
+  #put(replica: Replica, row: IdlRow, column: Column, datum: Datum): boolean {
+    const before = row._committed(column);
+    if (equalData(before, datum)) {
       if (row._data[column.index] === undefined) row._store(column, datum);
       return false;
     }
     row._store(column, datum);
     row._changed = this.seqno + 1;
-    if (this.#changes) {
-      let change = this.#changes.get(row);
-      if (!change) this.#changes.set(row, (change = { row, kind: 'modified', columns: new Set() }));
-      change.columns.add(column.name);
-    }
+    this.#changes?.modified(row, column, before);
+    for (const index of replica.indexes) index.touched(row);
     return true;
   }
 
   #delete(replica: Replica, row: IdlRow): true {
     replica.rows.delete(row._uuid);
-    if (this.#changes) {
-      const change = this.#changes.get(row);
-      if (change?.kind === 'inserted') this.#changes.delete(row);
-      else if (change) change.kind = 'deleted';
-      else this.#changes.set(row, { row, kind: 'deleted', columns: new Set() });
-    }
+    this.#changes?.deleted(row);
+    for (const index of replica.indexes) index.touched(row);
     return true;
   }
 }

@@ -85,7 +85,8 @@ function toAtom(atom: Atom, base: BaseType, source: RowSource): unknown {
   return typeof atom === 'bigint' ? Number(atom) : atom;
 }
 
-function toValue(datum: Datum, column: Column, source: RowSource): unknown {
+/** A datum in JavaScript's types. */
+export function toValue(datum: Datum, column: Column, source: RowSource): unknown {
   const { type } = column;
   const { keys, values } = datum;
   if (type.value) {
@@ -116,6 +117,9 @@ export function toDatum(value: unknown, column: Column): Datum {
   if (type.max === 1) return value === undefined ? EMPTY : scalar(fromAtom(value));
   return setOf((value as readonly unknown[]).map(fromAtom));
 }
+
+/** Keys of a map or elements of a set. */
+export const toKeys = (keys: readonly unknown[]): readonly Atom[] => setOf(keys.map(fromAtom)).keys;
 
 export type RowClass = new (source: RowSource, table: Table, uuid: Uuid) => IdlRow;
 
@@ -150,3 +154,16 @@ export type Values<S extends SchemaSpec, T extends TableName<S>> = {
 /** The columns of a typed row. */
 export type ColumnsOf<R extends IdlRow> = Exclude<keyof R, keyof IdlRow> & string;
 export type ValuesOf<R extends IdlRow> = { readonly [C in ColumnsOf<R>]?: R[C] };
+
+type KeyOf<V> = V extends ReadonlyMap<infer K, unknown> ? K : V extends readonly (infer E)[] ? E : never;
+
+/** The columns of a row that are sets or maps. */
+type CollectionsOf<R extends IdlRow> = {
+  [C in ColumnsOf<R>]: R[C] extends ReadonlyMap<unknown, unknown> | readonly unknown[] ? C : never;
+}[ColumnsOf<R>];
+
+/** Elements to add to columns, and to remove from them. */
+export interface Elements<R extends IdlRow> {
+  readonly add?: { readonly [C in CollectionsOf<R>]?: R[C] };
+  readonly remove?: { readonly [C in CollectionsOf<R>]?: readonly KeyOf<R[C]>[] };
+}

@@ -17,10 +17,12 @@ import type { Column } from './description.ts';
 import type { Idl } from './idl.ts';
 import {
   type ColumnsOf,
+  type Elements,
   type IdlRow,
   type Pending,
   type Row,
   toDatum,
+  toKeys,
   type Values,
   type ValuesOf,
 } from './row.ts';
@@ -79,6 +81,11 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
     for (const row of this.#inserted.values()) if (row._table.name === table) yield row;
   }
 
+  /** The rows of a table that this transaction touched or inserted, without those that it deleted. */
+  *pendingRows(table: string): IterableIterator<IdlRow> {
+    for (const row of this.#rows) if (row._table.name === table && !row._pending!.deleted) yield row;
+  }
+
   inserted(uuid: Uuid): IdlRow | undefined {
     return this.#inserted.get(uuid);
   }
@@ -134,6 +141,22 @@ export class Txn<S extends SchemaSpec = SchemaSpec> {
       const column = row._table.byName.get(name)!;
       const datum = toDatum(value, column);
       if (!equalData(row._read(column), datum)) this.write(row, column, datum);
+    }
+  }
+
+  /**
+   * Adds and removes elements of sets and maps on the server, whatever others do to the rest of them meanwhile. Of a key
+   * of a map that is there already `add` changes the value; `remove` names elements of maps by their keys. The row reads
+   * as before until the transaction is committed.
+   */
+  mutate<R extends IdlRow>(row: R, { add = {}, remove = {} }: Elements<R>): void {
+    for (const [name, keys] of Object.entries(remove)) {
+      const column = row._table.byName.get(name)!;
+      this.removeFrom(row, column, toKeys(keys as readonly unknown[]));
+    }
+    for (const [name, values] of Object.entries(add)) {
+      const column = row._table.byName.get(name)!;
+      this.addTo(row, column, toDatum(values, column));
     }
   }
 
