@@ -39,6 +39,7 @@ export class NodeHttp implements Http {
       };
       request.on('socket', (socket) => {
         sent = !socket.connecting;
+        if (sent) return;
         socket.once('connect', () => {
           sent = true;
         });

@@ -47,6 +47,8 @@ const log = vlog('ovsdb_cluster');
 
 /** How often the status may become another: each time all clients that follow _Server are told. */
 const STATUS_MS = 100;
+/** How long to wait for the first connection that is complete. */
+const JOIN_MS = 5000;
 /** Characters of the JSON of one transaction. */
 const MAX_TRANSACTION_CHARS = 64 * 1024 * 1024;
 
@@ -70,6 +72,7 @@ export class Clustered implements ServiceModel, Batching {
   #served: ServedDatabase | undefined;
   status: DatabaseStatus;
   #statusTimer: Timer | undefined;
+  #onJoined: (() => void) | undefined;
   /** The last transaction in the database. */
   #lastId: Uuid = ZERO_UUID;
   /** Being composed. */
@@ -100,7 +103,7 @@ export class Clustered implements ServiceModel, Batching {
   }
 
   /**
-   * Reads a database and joins its servers.
+   * Reads a database and joins its servers; returns when that is done, or after a while anyway.
    * @param file as configured
    * @param kv closed with the model
    * @throws KvError when the store cannot be reached, OvsdbError when there is no database
@@ -115,6 +118,7 @@ export class Clustered implements ServiceModel, Batching {
     }
     void model.member.keepAlive();
     void model.log.follow();
+    await model.#joined();
     return model;
   }
 
@@ -130,7 +134,17 @@ export class Clustered implements ServiceModel, Batching {
     return this.member.isReached && this.log.isFollowing;
   }
 
+  async #joined(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onJoined = resolve;
+      this.#host.loop.after(JOIN_MS, resolve);
+    });
+    this.#onJoined = undefined;
+    this.#updateStatus();
+  }
+
   #changed(): void {
+    if (this.isConnected) this.#onJoined?.();
     // Those that wait are to be refused, or carried out.
     this.#served?.triggers.wake();
     this.#noteStatus();
@@ -140,16 +154,20 @@ export class Clustered implements ServiceModel, Batching {
     if (this.#statusTimer || this.member.isClosed) return;
     this.#statusTimer = this.#host.loop.after(STATUS_MS, () => {
       this.#statusTimer = undefined;
-      if (!this.log.snapshot) return;
-      const { connected: before, index } = this.status;
-      const connected = this.isConnected;
-      if (connected === before && index === this.log.index) return;
-      const { cid } = this.log.snapshot;
-      const { sid } = this.member;
-      this.status = { model: 'clustered', connected, leader: connected, cid, sid, index: this.log.index };
-      if (connected !== before) log.info(`${this.#file}: ${connected ? 'connected to etcd' : 'lost etcd'}`);
-      this.#served?.statusChanged();
+      this.#updateStatus();
     });
+  }
+
+  #updateStatus(): void {
+    if (!this.log.snapshot) return;
+    const { connected: before, index } = this.status;
+    const connected = this.isConnected;
+    if (connected === before && index === this.log.index) return;
+    const { cid } = this.log.snapshot;
+    const { sid } = this.member;
+    this.status = { model: 'clustered', connected, leader: connected, cid, sid, index: this.log.index };
+    if (connected !== before) log.info(`${this.#file}: ${connected ? 'connected to etcd' : 'lost etcd'}`);
+    this.served.statusChanged();
   }
 
   // What the log tells.

@@ -3,6 +3,7 @@ import type { MemoryUsage } from '../../base/memory.ts';
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
 import { vlog } from '../../base/vlog.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
+import { registerClusterCommands } from './cluster-commands.ts';
 import { refuseIfConfigFile, throwUserError, userError } from './command-checks.ts';
 import { parseDbColumn } from './db-remotes.ts';
 import type { ServerProgram } from './program.ts';
@@ -106,6 +107,7 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
     return '';
   });
   registerReplicationCommands(commands, program);
+  registerClusterCommands(commands, program);
   if (!program.options.useDiff)
     commands.register('ovsdb/file/column-diff-enable', '', 0, 0, () => {
       program.options.useDiff = true;

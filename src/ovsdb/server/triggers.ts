@@ -186,7 +186,11 @@ export class Triggers {
 
   #committed(trigger: Trigger, outcome: CommitOutcome): void {
     trigger.cancelCommit = undefined;
-    if (outcome.kind === 'retry') this.#waiting.add(trigger);
-    else trigger.done(outcome);
+    if (outcome.kind !== 'retry') {
+      trigger.done(outcome);
+      return;
+    }
+    trigger.isBegun = false;
+    this.#waiting.add(trigger);
   }
 }
