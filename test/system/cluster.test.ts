@@ -91,8 +91,7 @@ describe('a database in etcd', { skip: whyNoEtcd() ?? false }, () => {
     await source.kill('SIGTERM');
     toolOf('ours', 'create-cluster', name, source.file);
     await source.stop();
-    for (let i = 0; i < 3; i++)
-      servers.push(await DatabaseServer.start('ours', { serve: name }));
+    for (let i = 0; i < 3; i++) servers.push(await DatabaseServer.start('ours', { serve: name }));
   });
   after(async () => {
     for (const server of servers) await server.stop();
