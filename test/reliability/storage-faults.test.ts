@@ -74,6 +74,10 @@ class Scenario {
     });
   }
 
+  get version(): string {
+    return this.#model.served.db.schema.version;
+  }
+
   compact(): void {
     this.#model.compact(() => {});
   }
@@ -141,4 +145,16 @@ test('a failing file system refuses transactions and loses none', () => {
       scenario.check(`${code} of calls ${first} to ${first + length - 1}`);
       assert.ok(scenario.storage.faults > 0);
     }
+});
+
+test('conversions at the same time are one after the other', () => {
+  const scenario = new Scenario();
+  for (const n of [1, 2, 3]) {
+    scenario.convert();
+    scenario.compact();
+    scenario.write(n);
+  }
+  scenario.host.run(100);
+  assert.equal(scenario.version, '3.0.0');
+  scenario.check('three conversions');
 });

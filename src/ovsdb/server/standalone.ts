@@ -243,12 +243,13 @@ export class Standalone implements ServiceModel, TransactionSink {
     // The new log must hold exactly what was converted.
     served.triggers.pause();
     const finish = (error: OvsdbError | undefined): void => {
-      served.triggers.resume();
       if (!error) {
         converted.sink = this;
         served.replace(converted);
       }
       done(error);
+      // The next conversion, if one waits, is of this one's outcome.
+      served.triggers.resume();
     };
     this.#replaceLog(() => converted, 'converted by ovsdb-server', finish);
   }
