@@ -1,6 +1,7 @@
 /** Reads `.ovsschema` files. */
 import { SystemError } from '../base/host.ts';
 import { type Json, JsonError, parseJson } from '../jsonrpc/json.ts';
+import { decodeUtf8 } from '../jsonrpc/utf8.ts';
 import { OvsdbError } from '../ovsdb/ovsdb-error.ts';
 import { type DatabaseSchema, schemaFromJson } from '../ovsdb/schema.ts';
 import type { ToolIo } from './tool.ts';
@@ -9,7 +10,7 @@ import type { ToolIo } from './tool.ts';
 export function schemaFromFile(io: ToolIo, file: string): DatabaseSchema {
   let json: Json;
   try {
-    json = parseJson(new TextDecoder().decode(io.host.storage.read(file)));
+    json = parseJson(decodeUtf8(io.host.storage.read(file)));
   } catch (error) {
     let why: string;
     if (error instanceof SystemError) why = `error opening "${file}": ${error.message}`;

@@ -7,6 +7,7 @@
  * C counterpart: struct json_parser in lib/json.c.
  */
 import { JSON_MAX_HEIGHT, type Json, JsonError, parseJson } from './json.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 /** Longest JSON text accepted from a peer: a string of the engine holds twice that. */
 export const MAX_TEXT_BYTES = 256 * 1024 * 1024;
@@ -33,7 +34,6 @@ export class JsonStreamParser {
   /** Begins with what has come of a text whose end has not. */
   #buffer: Uint8Array = EMPTY;
   #length = 0;
-  readonly #decoder = new TextDecoder();
 
   /** Whether the stream stands inside of a text. */
   get inside(): boolean {
@@ -108,9 +108,9 @@ export class JsonStreamParser {
 
   /** The text that ends with `last`. */
   #text(last: Uint8Array): string {
-    if (this.#length === 0) return this.#decoder.decode(last);
+    if (this.#length === 0) return decodeUtf8(last);
     this.#keep(last);
-    const text = this.#decoder.decode(this.#buffer.subarray(0, this.#length));
+    const text = decodeUtf8(this.#buffer.subarray(0, this.#length));
     this.close();
     return text;
   }

@@ -40,7 +40,9 @@ test('errors say where and what, as the C parser does', () => {
   assert.equal(why('[01]'), 'line 0, column 3, byte 3: leading zeros not allowed');
   assert.equal(why('[tru]'), "line 0, column 4, byte 4: invalid keyword 'tru'");
   assert.equal(why('["a\\x"]'), 'line 0, column 5, byte 5: bad escape \\x');
-  assert.equal(why('[\n1'), 'line 1, column 1, byte 3: unexpected end of input');
+  assert.equal(why('[\n1'), 'line 1, column 2, byte 4: unexpected end of input');
+  assert.equal(why('["a"'), 'line 0, column 4, byte 4: unexpected end of input');
+  assert.equal(why('[1 "a"]'), "line 0, column 5, byte 5: syntax error expecting ']' or ','");
   assert.equal(why('[@]'), "line 0, column 1, byte 1: invalid character '@'");
   assert.equal(why('["\u0001"]'), 'line 0, column 2, byte 2: U+0001 must be escaped in quoted string');
   assert.match(why('['.repeat(1200)), /input exceeds maximum nesting depth 1000$/);

@@ -7,6 +7,8 @@
  * Limits: 1000 levels of nesting. C counterpart: lib/json.c.
  */
 
+import { encodeUtf8 } from './utf8.ts';
+
 export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [name: string]: Json;
@@ -70,7 +72,8 @@ export function formatReal(value: number): string {
 function numberText(value: number): string {
   if (Number.isSafeInteger(value)) return String(value);
   const text = formatReal(value);
-  return Number(text) === value ? text : String(value);
+  if (Number(text) === value) return text;
+  return Math.abs(value) >= 1e15 ? value.toExponential() : String(value);
 }
 
 /** Two-space indentation and sorted members, as the C tools' --pretty prints: closing brackets have no line to themselves. */
@@ -106,6 +109,8 @@ export function sortedJson(value: Json): string {
 const MIN_INT = -(2n ** 63n);
 const MAX_INT = 2n ** 63n - 1n;
 
+const END = 'unexpected end of input';
+
 class Parser {
   readonly #text: string;
   #pos = 0;
@@ -132,12 +137,14 @@ class Parser {
   }
 
   #fail(why: string, at = this.#pos): never {
-    const before = new TextEncoder().encode(this.#text.slice(0, at));
+    const before = encodeUtf8(this.#text.slice(0, at));
     const lastNewline = before.lastIndexOf(10);
     let lines = 0;
     for (const b of before) if (b === 10) lines++;
+    // The end of a number or word shows only by what follows it: there is one more byte then.
+    const end = at === this.#text.length && why === END && /[\w.+-]$/.test(this.#text) ? 1 : 0;
     throw new JsonError(
-      `line ${lines}, column ${before.length - lastNewline - 1}, byte ${before.length}: ${why}`,
+      `line ${lines}, column ${before.length - lastNewline - 1 + end}, byte ${before.length + end}: ${why}`,
     );
   }
 
@@ -145,15 +152,17 @@ class Parser {
     while (/[ \t\n\r]/.test(this.#text[this.#pos] ?? '')) this.#pos++;
   }
 
-  /** Lexes the next token, for the errors that lexing it may raise. */
+  /** Lexes the next token, for the errors that lexing it may raise, and stays where an error about it is told. */
   #token(): void {
     const c = this.#text[this.#pos] ?? '';
-    if (c === '"') this.#string();
-    else if (/[-0-9]/.test(c)) this.#number();
+    if (c === '"') {
+      this.#string();
+      this.#pos--;
+    } else if (/[-0-9]/.test(c)) this.#number();
     else if (/[a-z]/.test(c)) this.#keyword();
     else if (c === '' || '[]{}:,'.includes(c)) return;
     else {
-      const code = new TextEncoder().encode(c)[0]!;
+      const code = encodeUtf8(String.fromCodePoint(this.#text.codePointAt(this.#pos)!))[0]!;
       if (code > 0x20 && code < 0x7f) this.#fail(`invalid character '${c}'`);
       this.#fail(`invalid character U+${code.toString(16).padStart(4, '0')}`);
     }
@@ -162,7 +171,7 @@ class Parser {
   #value(height: number): Json {
     this.#space();
     const c = this.#text[this.#pos];
-    if (c === undefined) this.#fail('unexpected end of input');
+    if (c === undefined) this.#fail(END);
     if (c === '{') return this.#object(height + 1);
     if (c === '[') return this.#array(height + 1);
     if (c === '"') return this.#string();
@@ -181,7 +190,7 @@ class Parser {
   /** Skips to the next token and takes it if it is `c`. */
   #accept(c: string): boolean {
     this.#space();
-    if (this.#pos === this.#text.length) this.#fail('unexpected end of input');
+    if (this.#pos === this.#text.length) this.#fail(END);
     if (this.#text[this.#pos] !== c) return false;
     this.#pos++;
     return true;
@@ -194,7 +203,7 @@ class Parser {
     for (;;) {
       this.#space();
       const c = this.#text[this.#pos];
-      if (c === undefined) this.#fail('unexpected end of input');
+      if (c === undefined) this.#fail(END);
       if (c !== '"') {
         this.#token();
         this.#fail('syntax error parsing object expecting string');

@@ -9,6 +9,7 @@ import { type Storage, type StoredFile, SystemError } from '../base/host.ts';
 import { Sha1, sha1Hex } from '../base/sha1.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import { JsonError, type JsonObject, parseJson, stringifyJson } from '../jsonrpc/json.ts';
+import { decodeUtf8 } from '../jsonrpc/utf8.ts';
 import { isJsonObject } from './members.ts';
 import { ioError, OvsdbError, syntaxError } from './ovsdb-error.ts';
 
@@ -219,7 +220,7 @@ export class OvsdbLog {
       throw syntaxError(undefined, `${what} have SHA-1 hash ${actual} but should have hash ${header.sha1}`);
     let json: unknown;
     try {
-      json = parseJson(decoder.decode(bytes));
+      json = parseJson(decodeUtf8(bytes));
     } catch (error) {
       if (!(error instanceof JsonError)) throw error;
       throw syntaxError(undefined, `${what} are not valid JSON (${error.message})`);

@@ -3,6 +3,7 @@
  * C counterpart: lib/ovsdb-types.c; the notation is RFC 7047 section 3.2.
  */
 import { formatReal, type Json, stringifyJson } from '../jsonrpc/json.ts';
+import { invalidUtf8 } from '../jsonrpc/utf8.ts';
 import {
   type Atom,
   type AtomicType,
@@ -139,7 +140,7 @@ export function checkAtom(atom: Atom, base: BaseType): void {
       return;
     case 'string': {
       const text = atom as string;
-      if (!text.isWellFormed()) throw constraintViolation('not a valid UTF-8 string: unpaired surrogate');
+      if (!text.isWellFormed()) throw constraintViolation(`not a valid UTF-8 string: ${invalidUtf8(text)}`);
       if (base.minLength === 0 && base.maxLength === Number.POSITIVE_INFINITY) return;
       const n = characters(text);
       if (n < base.minLength)
