@@ -1,6 +1,7 @@
 /** Commands that only tests use: they parse text and bytes, and print what became of them. */
 import { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { atoi } from '../../base/parse.ts';
+import { vlog } from '../../base/vlog.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
 import { catchAllMatch, F, type Match, VLAN_CFI, VLAN_VID_MASK } from '../../flow/layout.ts';
 import { entriesFromText, entriesToText } from '../../flow/match/entry-text.ts';
@@ -102,6 +103,8 @@ const parseGroupCommand = writes('parse-group', undefined, [1, 1], async (ofctl,
   ofctl.io.out(ofctl.format(bytes!, 0));
 });
 
+const log = vlog('ofp_actions');
+
 /** Bytes that `write` writes. */
 function written(write: (w: ByteWriter) => void): Uint8Array {
   const w = new ByteWriter();
@@ -187,8 +190,13 @@ async function parseActionBytes(
     const tableId = comma < 0 ? 0 : atoi(text.slice(0, comma));
     const input = hexBytes(text.slice(comma + 1));
     const result = attempt<readonly OfpAct[]>(() => {
-      if (input.length === 0)
-        throw new OfpError(instructions && version >= OFP11 ? 'OFPBIC_BAD_LEN' : 'OFPBRC_BAD_LEN');
+      if (input.length === 0) {
+        const isOf11 = instructions && version >= OFP11;
+        log.warn(
+          `OpenFlow message ${isOf11 ? 'instructions' : 'actions'} length 0 exceeds remaining message length (0)`,
+        );
+        throw new OfpError(isOf11 ? 'OFPBIC_BAD_LEN' : 'OFPBRC_BAD_LEN');
+      }
       const r = new ByteReader(input);
       if (!instructions) return decodeActions(r, input.length, version);
       const actions = decodeInstructions(r, input.length, version);

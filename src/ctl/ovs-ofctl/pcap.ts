@@ -1,6 +1,7 @@
 /** Packet capture files. C counterpart: lib/pcap-file.c. */
 import { SystemError } from '../../base/host.ts';
 import { vlog } from '../../base/vlog.ts';
+import { hexLines } from './input.ts';
 import type { Ofctl } from './ofctl.ts';
 
 const log = vlog('pcap');
@@ -37,13 +38,14 @@ const END = { errno: 255, message: 'End of file' };
 const protocolError = (): SystemError => new SystemError('EPROTO');
 
 /** A Linux "cooked" packet with an Ethernet header in the place of its own. */
-function fromCooked(b: Uint8Array): Uint8Array | undefined {
+function fromCooked(b: Uint8Array, ofctl: Ofctl): Uint8Array | undefined {
   if (b.length < SLL_HEADER) {
     log.warn('pcap packet too short for SLL header');
     return undefined;
   }
   if (b[4] !== 0 || b[5] !== 6) {
     log.warn('bad SLL header');
+    ofctl.io.out(hexLines(b.subarray(0, SLL_HEADER)));
     return undefined;
   }
   const packet = new Uint8Array(b.length - 2);
@@ -87,12 +89,15 @@ export function* readPcap(ofctl: Ofctl, file: string): Generator<CapturedPacket,
   }
   const perMs = magic === MAGIC_MICROSECONDS ? 1000 : 1_000_000;
   for (let at = FILE_HEADER; at + PACKET_HEADER <= bytes.length; ) {
-    const wallMs = view.getUint32(at, little) * 1000 + Math.trunc(view.getUint32(at + 4, little) / perMs);
-    const length = view.getUint32(at + 8, little);
+    // As in C each packet is in the byte order in which its length makes sense.
+    const asLittle = view.getUint32(at + 8, true);
+    const isLittle = asLittle <= MAX_PACKET;
+    const length = isLittle ? asLittle : view.getUint32(at + 8, false);
     if (length > MAX_PACKET) {
-      log.warn(`bad packet length ${length} reading pcap file`);
+      log.warn(`bad packet length ${length} or ${asLittle} reading pcap file`);
       throw new PcapError(protocolError(), false);
     }
+    const wallMs = view.getUint32(at, isLittle) * 1000 + Math.trunc(view.getUint32(at + 4, isLittle) / perMs);
     at += PACKET_HEADER;
     if (at + length > bytes.length) {
       log.warn(`failed to read pcap packet: ${END.message}`);
@@ -100,7 +105,7 @@ export function* readPcap(ofctl: Ofctl, file: string): Generator<CapturedPacket,
     }
     const captured = bytes.subarray(at, at + length);
     at += length;
-    const packet = network === LINK_ETHERNET ? captured : fromCooked(captured);
+    const packet = network === LINK_ETHERNET ? captured : fromCooked(captured, ofctl);
     if (!packet) throw new PcapError(protocolError(), false);
     yield { packet, wallMs };
   }

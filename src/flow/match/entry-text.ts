@@ -49,21 +49,25 @@ export function entriesToText(bytes: Uint8Array): string {
   const parts: string[] = [];
   const hexOf = (at: number, n: number): string =>
     Array.from(bytes.subarray(at, at + n), (b) => b.toString(16).padStart(2, '0')).join('');
-  let good = 0;
+  /** From here on bytes are not understood. */
+  let rest = 0;
   try {
     while (r.left > 0) {
+      rest = r.pos;
       pullRawHeader(r, raw, { allowCookie: true });
+      rest = r.pos;
       const width = checkPayload(r, raw);
       const masked = (raw.header & HAS_MASK) !== 0;
       const leading = raw.field && raw.field.tunIndex >= 0 ? raw.field.bytes - width : 0;
       const show = (at: number): string => `${'00'.repeat(leading)}${hexOf(at, width)}`.slice(0, 2 * width);
       parts.push(`${entryName(raw)}(${masked ? `${show(r.pos)}/${show(r.pos + width)}` : show(r.pos)})`);
       r.skip(masked ? width * 2 : width);
-      good = r.pos;
     }
   } catch (e) {
     if (!(e instanceof MatchError)) throw e;
-    parts.push(`<${bytes.length - good} invalid bytes>`);
+    // What is wrong with a value and its mask is found when both have been read.
+    if (e.name === 'OFPBMC_BAD_WILDCARDS') rest += 2 * headerValueBytes(raw.header);
+    if (rest < bytes.length) parts.push(`<${bytes.length - rest} invalid bytes>`);
   }
   return parts.join(', ');
 }

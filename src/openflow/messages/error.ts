@@ -4,6 +4,7 @@
  */
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { OfpError, type OfpErrorCode, type OfpErrorName, ofpErrorCode, ofpErrorName } from '../errors.ts';
+import { OFP10, OFP15 } from '../version.ts';
 import type { Codec } from './codec.ts';
 import type { OfpMessage } from './message.ts';
 import { printable } from './text.ts';
@@ -19,8 +20,15 @@ const MAX_LENGTH = 0xffff;
 /** The error that answers `request` (its bytes, whole). */
 export function errorReply(error: OfpErrorName, request: Uint8Array): OfpMessage {
   const xid = ((request[4]! << 24) | (request[5]! << 16) | (request[6]! << 8) | request[7]!) >>> 0;
-  const version = request[0]!;
-  return { version: version >= 1 && version <= 6 ? version : 1, xid, kind: 'error', error, payload: request };
+  let version = request[0]!;
+  if (version < OFP10 || version > OFP15) {
+    log.errRl(
+      limit,
+      `cannot encode error for unknown OpenFlow version 0x${version.toString(16).padStart(2, '0')}`,
+    );
+    version = OFP10;
+  }
+  return { version, xid, kind: 'error', error, payload: request };
 }
 
 function codeFor(name: OfpErrorName, version: number): OfpErrorCode {

@@ -55,7 +55,8 @@ export const hello: Codec<'hello'> = {
     return { kind: 'hello', ...decodeElements(r, c) };
   },
   encode(w: ByteWriter, m) {
-    if (m.versions !== upTo(m.version)) w.u16(VERSION_BITMAP).u16(8).u32(m.versions);
+    // Version 0 is none.
+    if ((m.versions & ~1) >>> 0 !== upTo(m.version)) w.u16(VERSION_BITMAP).u16(8).u32(m.versions);
   },
   format(m, f) {
     const known = `\n version bitmap: ${formatVersions(m.versions)}`;
