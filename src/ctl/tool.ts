@@ -21,6 +21,8 @@ export interface ToolIo {
   /** Whether standard output is a terminal, and how wide. */
   readonly isTty: boolean;
   readonly terminalColumns: number | undefined;
+  /** The tool stays until somebody ends it: says in the log by what signal. */
+  expectSignals?(): void;
   /** Ends the process as that signal would (`--timeout` dies of SIGALRM, as the C tools do). */
   die(signal: 'ALRM'): never;
 }

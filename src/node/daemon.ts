@@ -16,6 +16,7 @@ import { UnixctlCommands } from '../base/unixctl.ts';
 import { OVS_VERSION, versionText } from '../base/version.ts';
 import { setVlogLevel, vlog } from '../base/vlog.ts';
 import { DAEMON_OPTIONS, type DaemonSettings, daemonSettings } from './daemon-options.ts';
+import { handleFatalSignals } from './fatal-signals.ts';
 import { lockExclusive, lockHolder } from './file-lock.ts';
 import { NodeHost } from './host.ts';
 import { installLogSink, type LogSink } from './log-sink.ts';
@@ -25,15 +26,6 @@ import { programName } from './tool-main.ts';
 import { startUnixctlServer } from './unixctl-server.ts';
 
 const log = vlog('daemon_unix');
-const fatalSignalLog = vlog('fatal_signal');
-
-/** The log file is opened anew by `vlog/reopen`, not by SIGHUP. */
-const FATAL_SIGNALS = [
-  ['SIGTERM', 15, 'Terminated'],
-  ['SIGINT', 2, 'Interrupt'],
-  ['SIGHUP', 1, 'Hangup'],
-  ['SIGALRM', 14, 'Alarm clock'],
-] as const;
 
 /** In the environment of the processes that this one starts: what they are. */
 const ROLE = 'OVS_TS_DAEMON';
@@ -268,15 +260,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     cleanUp();
     process.abort();
   });
-  for (const [signal, number, name] of FATAL_SIGNALS) {
-    process.on(signal, () => {
-      fatalSignalLog.warn(`terminating with signal ${number} (${name})`);
-      cleanUp();
-      // Once more, without a handler: whoever waits for this process sees what ended it.
-      process.removeAllListeners(signal);
-      process.kill(process.pid, signal);
-    });
-  }
+  handleFatalSignals(cleanUp);
   process.on('SIGPIPE', () => {});
 
   if (settings.pidfile !== undefined) {

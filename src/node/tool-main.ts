@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UsageError } from '../base/getopt.ts';
 import { type Tool, ToolError, type ToolIo } from '../ctl/tool.ts';
+import { handleFatalSignals } from './fatal-signals.ts';
 import { NodeHost } from './host.ts';
 import { installLogSink } from './log-sink.ts';
 
@@ -38,9 +39,11 @@ export function processIo(program: string): ToolIo {
     err: (text) => writeAll(2, Buffer.from(text)),
     outBytes: (bytes) => writeAll(1, bytes),
     die: (signal) => {
+      process.removeAllListeners(`SIG${signal}`);
       process.kill(process.pid, `SIG${signal}`);
       return process.exit(142);
     },
+    expectSignals: () => handleFatalSignals(),
     readStdin: () => fs.readFileSync(0),
     get isTty() {
       if (isTty === undefined) isTty = fs.fstatSync(1).isCharacterDevice() && process.stdout.isTTY === true;

@@ -2,6 +2,7 @@
 
 import type { UnixctlCommands } from '../../base/unixctl.ts';
 import { parseUuid } from '../../base/uuid.ts';
+import { vlog } from '../../base/vlog.ts';
 import { type Json, prettyJson, sortedJson } from '../../jsonrpc/json.ts';
 import type { TableStyle } from '../table.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
@@ -34,6 +35,9 @@ export interface ClientCommand {
   readonly maxArgs: number;
   run(client: Client, args: readonly string[]): Promise<void>;
 }
+
+/** Several servers are tried as by a session that reconnects. */
+const log = vlog('reconnect');
 
 const REMOTE = /^[A-Za-z][^:]*:/;
 
@@ -122,8 +126,10 @@ export class Client {
   async #openAny(remotes: readonly string[], cid: string | undefined): Promise<void> {
     const order = remotes.map((remote) => ({ remote, key: this.io.host.random.u32() }));
     for (const { remote } of order.sort((a, b) => a.key - b.key)) {
+      log.info(`${remote}: connecting...`);
       try {
         const rpc = await openRpc(this.io.host, remote);
+        log.info(`${remote}: connected`);
         rpc.pretty = this.settings.style.pretty;
         if (this.database === '' || (await this.#serves(rpc, cid))) {
           this.#rpc = rpc;
@@ -132,6 +138,8 @@ export class Client {
         rpc.close();
       } catch (error) {
         if (!(error instanceof ToolError || error instanceof RpcError)) throw error;
+        const why = /\((.*)\)$/.exec(error.message)?.[1] ?? error.message;
+        log.info(`${remote}: connection attempt failed (${why})`);
       }
     }
     throw new ToolError('no servers were available');
@@ -159,6 +167,7 @@ export class Client {
 
   /** Runs until the connection breaks (an error) or, when detached, the user says "exit". @throws ToolError */
   follow(): Promise<void> {
+    if (!this.detached) this.io.expectSignals?.();
     return new Promise((resolve, reject) => {
       this.rpc.onClosed = (error) =>
         reject(new ToolError(`${this.rpc.name}: receive failed (${error?.message ?? 'End of file'})`));

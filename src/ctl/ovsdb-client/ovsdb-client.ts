@@ -107,6 +107,8 @@ export const ovsdbClient: Tool = async (argv, io) => {
     pidfile: { long: 'pidfile', arg: 'optional' },
     overwritePidfile: { long: 'overwrite-pidfile' },
     noChdir: { long: 'no-chdir' },
+    monitor: { long: 'monitor' },
+    user: { long: 'user', arg: 'required' },
   });
   for (const { id, value } of options) {
     if (id === 'help')

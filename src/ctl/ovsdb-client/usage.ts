@@ -102,6 +102,8 @@ export const usage = ({ program, host }: ToolIo, remote: string): string =>
   `  --timestamp                 timestamp "monitor" output
 Daemon options:
   --detach                run in background as daemon
+  --monitor               creates a process to monitor this daemon
+  --user=username[:group] changes the effective daemon user:group
   --no-chdir              do not chdir to '/'
   --pidfile[=FILE]        create pidfile (default: ${host.dirs.run}/${program}.pid)
   --overwrite-pidfile     with --pidfile, start even if already running
