@@ -121,6 +121,8 @@ export interface TlsSettings {
 }
 
 export interface Streams {
+  /** What happens on connections is recorded or replayed: nothing may be sent because time passes. */
+  readonly isRecorded?: boolean;
   /**
    * Settings for the connections from now on; what is undefined stays as it was. The files are looked at again at each
    * new connection. A connection that cannot be made for want of settings fails with ENOPROTOOPT.

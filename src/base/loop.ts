@@ -63,6 +63,7 @@ export class Loop {
   readonly #heap: HeapTimer[] = [];
   #order = 0;
   #armedFor = Number.POSITIVE_INFINITY;
+  #deferred = 0;
   /** Called with an exception that a task or timer let escape; the host decides whether to go on. */
   onError: (error: unknown) => void = (error) => {
     throw error;
@@ -79,7 +80,19 @@ export class Loop {
 
   /** Runs `fn` in a coming turn of the loop, after pending input and output. */
   defer(fn: () => void): void {
-    this.#driver.defer(() => this.#guard(fn));
+    this.#deferred++;
+    this.#driver.defer(() => {
+      this.#deferred--;
+      this.#guard(fn);
+    });
+  }
+
+  /** Runs `fn` in the first turn of the loop before which nothing is deferred. */
+  whenIdle(fn: () => void): void {
+    this.#driver.defer(() => {
+      if (this.#deferred > 0) this.whenIdle(fn);
+      else this.#guard(fn);
+    });
   }
 
   /** Runs `fn` once when the clock reaches `deadlineMs` (monotonic). */

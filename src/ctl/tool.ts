@@ -18,6 +18,8 @@ export interface ToolIo {
   openLog?(file: string | undefined): void;
   /** How lines get to syslog, or where they go too. @throws ToolError */
   chooseSyslog?(what: 'method' | 'target', value: string): void;
+  /** Records what happens on connections from now on, or replays it. @throws ToolError */
+  record?(mode: 'record' | 'replay', dir: string | undefined): Promise<void>;
   /** Whether standard output is a terminal, and how wide. */
   readonly isTty: boolean;
   readonly terminalColumns: number | undefined;

@@ -67,7 +67,7 @@ export class JsonRpcSession {
     }
     // A Unix socket's peer cannot vanish without the kernel noticing, so it needs no probes.
     const local = this.#remotes.every((r) => /^p?unix:/.test(r));
-    this.reconnect.setProbeInterval(options.probeIntervalMs ?? (local ? 0 : 5000));
+    this.#setProbeInterval(options.probeIntervalMs ?? (local ? 0 : 5000));
     if (options.accepted) this.#adoptAccepted(options.accepted, now);
     else this.reconnect.enable(now);
     this.#task = host.loop.task({ run: (t) => this.#run(t), deadline: () => this.reconnect.deadline() });
@@ -104,9 +104,13 @@ export class JsonRpcSession {
     if (!remotes.includes(current)) this.forceReconnect();
   }
 
+  #setProbeInterval(ms: number): void {
+    this.reconnect.setProbeInterval(this.#host.streams.isRecorded ? 0 : ms);
+  }
+
   applyOptions({ maxBackoffMs, probeIntervalMs }: ConnectionOptions): void {
     this.reconnect.setBackoff(0, maxBackoffMs);
-    this.reconnect.setProbeInterval(probeIntervalMs);
+    this.#setProbeInterval(probeIntervalMs);
     this.#task.wake();
   }
 

@@ -20,6 +20,7 @@ import { handleFatalSignals } from './fatal-signals.ts';
 import { lockExclusive, lockHolder } from './file-lock.ts';
 import { NodeHost } from './host.ts';
 import { installLogSink, type LogSink } from './log-sink.ts';
+import type { ReplayMode } from './replay/replay.ts';
 import { setFileLocker } from './storage.ts';
 import { systemCall } from './system-error.ts';
 import { programName } from './tool-main.ts';
@@ -270,6 +271,13 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     } catch (error) {
       fatal((error as Error).message);
     }
+  }
+  const replay = setup.options.findLast(({ id }) => id === 'record' || id === 'replay');
+  try {
+    if (replay) await host.record(replay.id as ReplayMode, replay.value);
+  } catch (error) {
+    if (error instanceof SystemError) fatal(`cannot replay ${replay!.value ?? ''}: ${error.message}`);
+    throw error;
   }
   const commands = new UnixctlCommands(versionText(program).trimEnd());
   registerLogCommands(commands, sink);

@@ -4,6 +4,7 @@ import { Clock } from '../base/clock.ts';
 import type { Directories, Host, Random, Storage, Streams } from '../base/host.ts';
 import { Loop, type LoopDriver } from '../base/loop.ts';
 import { NodeHttp } from './http.ts';
+import type { ReplayMode } from './replay/replay.ts';
 import { NodeStorage } from './storage.ts';
 import { NodeStreams } from './streams/streams.ts';
 
@@ -72,8 +73,9 @@ export function directories(env: NodeJS.ProcessEnv): Directories {
 
 export class NodeHost implements Host {
   readonly loop: Loop;
-  readonly random: Random = new NodeRandom();
-  readonly streams: Streams;
+  /** These two are replaced when the host records or replays. */
+  random: Random = new NodeRandom();
+  streams: Streams;
   readonly http = new NodeHttp();
   readonly storage: Storage = new NodeStorage();
   readonly dirs: Directories;
@@ -91,5 +93,15 @@ export class NodeHost implements Host {
 
   peakResidentKb(): number {
     return process.resourceUsage().maxRSS;
+  }
+
+  /**
+   * From now on what happens on connections is recorded, or taken from a recording.
+   * @param dir the recording; the run directory if it is undefined
+   * @throws SystemError
+   */
+  async record(mode: ReplayMode, dir: string | undefined): Promise<void> {
+    const { withReplay } = await import('./replay/replay.ts');
+    Object.assign(this, withReplay(this, mode, dir));
   }
 }

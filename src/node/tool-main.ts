@@ -29,7 +29,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 /** The name that messages carry: that of the program as it was called. */
 export const programName = (fallback: string): string => process.env['OVS_TS_PROGRAM'] ?? fallback;
 
-export function processIo(program: string): ToolIo {
+export function processIo(program: string): ToolIo & { readonly host: NodeHost } {
   let isTty: boolean | undefined;
   return {
     host: new NodeHost({ quick: true }),
@@ -67,6 +67,13 @@ export async function runTool(name: string, tool: Tool): Promise<void> {
         sink.setSyslogMethod(value);
       } catch (error) {
         throw new ToolError((error as Error).message);
+      }
+    },
+    record: async (mode: 'record' | 'replay', dir: string | undefined) => {
+      try {
+        await plain.host.record(mode, dir);
+      } catch (error) {
+        throw new ToolError(`cannot ${mode}: ${(error as Error).message}`);
       }
     },
     openLog: (file?: string) => sink.openAsked(file, path.join(plain.host.dirs.log, `${program}.log`)),

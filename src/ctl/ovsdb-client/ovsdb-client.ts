@@ -1,5 +1,6 @@
 /** ovsdb-client: sends requests to a database server and prints the answers. See ovsdb-client(1). */
 import { type OptionSpec, type ParsedOption, parseOptions } from '../../base/getopt.ts';
+import { REPLAY_OPTIONS } from '../../base/replay-options.ts';
 import { BOOTSTRAP_OPTIONS, TLS_OPTIONS } from '../../base/tls-options.ts';
 import { versionText } from '../../base/version.ts';
 import { applyLogOption, LOG_OPTIONS } from '../log-options.ts';
@@ -25,6 +26,7 @@ export const CLIENT_OPTIONS = {
   noLeaderOnly: { long: 'no-leader-only' },
   bootstrapCaCert: BOOTSTRAP_OPTIONS.bootstrapCaCert,
   ...TLS_OPTIONS,
+  ...REPLAY_OPTIONS,
   ...TABLE_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 
@@ -117,6 +119,7 @@ export const ovsdbClient: Tool = async (argv, io) => {
       io.out(versionText(io.program));
       return 0;
     }
+    if (id === 'record' || id === 'replay') await io.record?.(id, value);
     applyLogOption(io, id, value);
   }
   await runClient(io, options, args);

@@ -1,4 +1,5 @@
 /** What ovsdb-client --help prints. */
+import { REPLAY_USAGE } from '../../base/replay-options.ts';
 import { logUsage } from '../log-options.ts';
 import { streamUsage } from '../stream-options.ts';
 import { TABLE_USAGE } from '../table.ts';
@@ -109,6 +110,7 @@ Daemon options:
   --overwrite-pidfile     with --pidfile, start even if already running
 ` +
   logUsage(`${host.dirs.log}/${program}.log`) +
+  REPLAY_USAGE +
   `
 Other options:
   -t, --timeout=SECS          limits ovsdb-client runtime to

@@ -1,6 +1,7 @@
 /** The command line of ovsdb-server besides what all daemons share. See ovsdb-server(1). */
 import type { OptionSpec, ParsedOption } from '../../base/getopt.ts';
 import type { TlsSettings } from '../../base/host.ts';
+import { REPLAY_OPTIONS, REPLAY_USAGE } from '../../base/replay-options.ts';
 import { BOOTSTRAP_OPTIONS, TLS_OPTIONS, tlsSettings } from '../../base/tls-options.ts';
 
 export const OVSDB_SERVER_OPTIONS = {
@@ -8,8 +9,7 @@ export const OVSDB_SERVER_OPTIONS = {
   run: { long: 'run', arg: 'required' },
   ...TLS_OPTIONS,
   ...BOOTSTRAP_OPTIONS,
-  record: { long: 'record', arg: 'optional' },
-  replay: { long: 'replay', arg: 'optional' },
+  ...REPLAY_OPTIONS,
   syncFrom: { long: 'sync-from', arg: 'required' },
   syncExcludeTables: { long: 'sync-exclude-tables', arg: 'required' },
   active: { long: 'active' },
@@ -121,11 +121,7 @@ Syncing options:
   --sync-exclude-tables=DB:TABLE,...
                           exclude the TABLE in DB from syncing
   --active                with --sync-from, start in active mode
-
-Replay options:
-  --record[=DIR]            turn on writing replay files
-  --replay[=DIR]            run from replay files
-
+${REPLAY_USAGE}
 Other options:
   --run COMMAND           run COMMAND as subprocess then exit
   --unixctl=SOCKET        override default control socket name

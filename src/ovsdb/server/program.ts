@@ -108,7 +108,7 @@ export class ServerProgram {
     const status = (): void => {
       this.reconfigure();
       writeRemoteStatus(this.server.databases, configuration.remotes.keys(), this.#remotes);
-      this.#statusTimer = this.host.loop.after(STATUS_INTERVAL_MS, status);
+      if (!this.host.streams.isRecorded) this.#statusTimer = this.host.loop.after(STATUS_INTERVAL_MS, status);
     };
     status();
     return opened && reached;

@@ -1,0 +1,37 @@
+/** Makes a host record, or replay what was recorded: `--record[=DIR]`, `--replay[=DIR]`. See ovs-replay(7) of C. */
+import path from 'node:path';
+import type { Host } from '../../base/host.ts';
+import { RecordingStreams } from './recording-streams.ts';
+import { RecordedFiles, Recording } from './replay-file.ts';
+import { RecordingRandom, ReplayingRandom, UUID_FILE } from './replay-random.ts';
+import { ReplayingStreams, ReplayPosition } from './replaying-streams.ts';
+
+export type ReplayMode = 'record' | 'replay';
+
+/**
+ * The parts of a host that change.
+ * @param dir relative names count from the run directory, which is also the default
+ * @throws SystemError when there is nothing to replay
+ */
+export function withReplay(
+  { streams, random, loop, dirs }: Host,
+  mode: ReplayMode,
+  dir = '',
+): Pick<Host, 'streams' | 'random'> {
+  const directory = path.resolve(dirs.run, dir);
+  if (mode === 'record') {
+    const recording = new Recording(directory);
+    return {
+      random: new RecordingRandom(random, recording.open(UUID_FILE)),
+      streams: new RecordingStreams(streams, recording, loop),
+    };
+  }
+  const files = new RecordedFiles(directory);
+  const position = new ReplayPosition(loop);
+  const uuids = files.take(UUID_FILE);
+  if (uuids) position.done(uuids.seqno);
+  return {
+    random: new ReplayingRandom(random, position, uuids?.records ?? []),
+    streams: new ReplayingStreams(files, position),
+  };
+}
