@@ -6,7 +6,7 @@
  */
 import type { Random, Storage } from '../base/host.ts';
 import { parseUuid, type Uuid } from '../base/uuid.ts';
-import { type Json, type JsonObject, stringifyJson } from '../jsonrpc/json.ts';
+import { type Json, JsonError, type JsonObject, stringifyJson } from '../jsonrpc/json.ts';
 import { Database, type Row, type Table } from './database.ts';
 import {
   applyDiff,
@@ -137,7 +137,16 @@ function replayRow(txn: Transaction, table: Table, uuid: Uuid, json: Json, isDif
   }
 }
 
-function replayTables(txn: Transaction, json: JsonObject): void {
+/** What a record says of one row. */
+type ReplayRow = typeof replayRow;
+
+/** For a record that is read in pieces, whose members may not be known yet that say what its rows mean. */
+function replayNewRow(txn: Transaction, table: Table, uuid: Uuid, json: Json): void {
+  if (json === null || table.rows.has(uuid)) throw syntaxError(undefined, `row ${uuid} is not new`);
+  replayRow(txn, table, uuid, json, false);
+}
+
+function replayTables(txn: Transaction, json: JsonObject, replay: ReplayRow = replayRow): void {
   const isDiff = json['_is_diff'] === true;
   for (const name in json) {
     const table = txn.db.tables.get(name);
@@ -152,7 +161,7 @@ function replayTables(txn: Transaction, json: JsonObject): void {
     for (const text in rows) {
       const uuid = parseUuid(text);
       if (uuid === undefined) throw syntaxError(rows, `"${text}" is not a valid UUID`);
-      replayRow(txn, table, uuid, rows[text]!, isDiff);
+      replay(txn, table, uuid, rows[text]!, isDiff);
     }
   }
 }
@@ -178,6 +187,30 @@ export function replayTransaction(db: Database, json: JsonObject, id?: Uuid): Ov
   }
   txn.complete();
   return undefined;
+}
+
+/**
+ * Carries out the transaction of the next record piece by piece, if that can be done: if it is long and all its rows are
+ * new, as after a compaction.
+ * @returns whether it is done; if not, nothing has changed and the record remains to be read
+ */
+function replayInPieces(db: Database, log: OvsdbLog): boolean {
+  const pieces = log.readPieces();
+  if (!pieces) return false;
+  const start = log.offset;
+  const txn = new Transaction(db);
+  try {
+    for (const piece of pieces) replayTables(txn, piece, replayNewRow);
+    txn.prepare();
+  } catch (error) {
+    txn.abort();
+    if (log.offset > start) log.unread();
+    // Whoever reads the record as a whole finds what is wrong.
+    if (error instanceof OvsdbError || error instanceof JsonError) return false;
+    throw error;
+  }
+  txn.complete();
+  return true;
 }
 
 /** A stand-alone database's log. @throws OvsdbError; for a clustered database too */
@@ -219,6 +252,10 @@ export function readDatabase(log: OvsdbLog, random: Random): ReadDatabase {
       error,
       isMalformed,
     });
+    if (transactions === 0 && replayInPieces(db, log)) {
+      log.markBase();
+      continue;
+    }
     let json: JsonObject | undefined;
     try {
       json = log.read();

@@ -12,6 +12,7 @@ import { JsonError, type JsonObject, parseJson, stringifyJson } from '../jsonrpc
 import { decodeUtf8 } from '../jsonrpc/utf8.ts';
 import { isJsonObject } from './members.ts';
 import { ioError, OvsdbError, syntaxError } from './ovsdb-error.ts';
+import { recordPieces } from './record-pieces.ts';
 
 const log = vlog('ovsdb_log');
 const rl = new RateLimit(5, 5);
@@ -36,6 +37,8 @@ const decoder = new TextDecoder();
 const MAX_HEADER = 127;
 /** Bytes that are read at once. */
 const CHUNK = 256 * 1024;
+/** Records from this length on are read in pieces. */
+const LONG_RECORD = 1024 * 1024;
 /** The C implementation reads bodies in pieces of this size, which its errors show. */
 const C_PIECE = 8192;
 
@@ -229,6 +232,41 @@ export class OvsdbLog {
     this.#previous = this.#offset;
     this.#offset = start + length;
     return json as JsonObject;
+  }
+
+  /**
+   * The pieces of the next record (see record-pieces.ts), if it is a long one and undamaged: then neither its text nor
+   * its JSON is ever in memory as a whole. It counts as read when the last piece has been taken; until then `read` has
+   * it too. @throws JsonError while pieces are taken
+   */
+  readPieces(): Generator<JsonObject> | undefined {
+    if (this.#readError || this.#writing) return undefined;
+    const line = this.#line(this.#offset);
+    const header = parseHeader(line);
+    if (header?.magic !== this.magic || header.length < LONG_RECORD) return undefined;
+    const start = this.#offset + line.length;
+    const sha1 = new Sha1();
+    for (const chunk of this.#chunks(start, header.length)) sha1.update(chunk);
+    return sha1.hex() === header.sha1 ? this.#pieces(start, header.length) : undefined;
+  }
+
+  *#pieces(start: number, length: number): Generator<JsonObject> {
+    for (const text of recordPieces(this.#chunks(start, length))) {
+      const json = parseJson(text);
+      if (!isJsonObject(json)) throw new JsonError('not an object');
+      yield json;
+    }
+    this.#previous = this.#offset;
+    this.#offset = start + length;
+  }
+
+  /** The bytes there, up to the end of the file. */
+  *#chunks(start: number, length: number): Generator<Uint8Array> {
+    for (let at = 0; at < length; at += CHUNK) {
+      const chunk = this.#bytes(start + at, Math.min(CHUNK, length - at));
+      if (chunk.length === 0) return;
+      yield chunk;
+    }
   }
 
   /** Discards the record read last: the next write overwrites it. */
