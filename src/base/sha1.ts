@@ -4,10 +4,12 @@
  * In JavaScript, since core code has no other and a record is a few hundred bytes. The loop works on int32 values only,
  * which keeps it in machine registers. C counterpart: lib/sha1.c.
  */
+import { hexDigitCode } from './hex.ts';
 
 const INITIAL_STATE = new Int32Array([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
 const W = new Int32Array(80);
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+/** Codes of the digits of a digest: `fromCharCode` makes a string at once, where adding up pieces makes 20. */
+const digits = new Array<number>(40).fill(0);
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 
@@ -29,21 +31,19 @@ export class Sha1 {
     return this;
   }
 
-  update(bytes: Uint8Array): this {
-    this.#length += bytes.length;
-    let at = 0;
-    if (this.#tailLength > 0) {
-      at = Math.min(64 - this.#tailLength, bytes.length);
-      this.#tail.set(bytes.subarray(0, at), this.#tailLength);
-      this.#tailLength += at;
-      if (this.#tailLength < 64) return this;
+  /** Takes in the bytes from `start` to before `end`. */
+  update(bytes: Uint8Array, start = 0, end = bytes.length): this {
+    this.#length += end - start;
+    let at = start;
+    while (this.#tailLength > 0 && at < end) {
+      this.#tail[this.#tailLength++] = bytes[at++]!;
+      if (this.#tailLength < 64) continue;
       this.#blocks(this.#tail, 0, 64);
       this.#tailLength = 0;
     }
-    const end = at + ((bytes.length - at) & ~63);
-    this.#blocks(bytes, at, end);
-    this.#tail.set(bytes.subarray(end));
-    this.#tailLength = bytes.length - end;
+    const whole = at + ((end - at) & ~63);
+    this.#blocks(bytes, at, whole);
+    for (at = whole; at < end; at++) this.#tail[this.#tailLength++] = bytes[at]!;
     return this;
   }
 
@@ -61,10 +61,8 @@ export class Sha1 {
       tail[total - 4 + i] = low >>> (24 - 8 * i);
     }
     this.#blocks(tail, 0, total);
-    let text = '';
-    for (const word of this.#state)
-      text += HEX[word >>> 24]! + HEX[(word >>> 16) & 255]! + HEX[(word >>> 8) & 255]! + HEX[word & 255]!;
-    return text;
+    for (let i = 0; i < 40; i++) digits[i] = hexDigitCode((this.#state[i >> 3]! >>> (28 - 4 * (i & 7))) & 15);
+    return String.fromCharCode.apply(null, digits);
   }
 
   /** Takes in whole blocks of 64 bytes. */
@@ -125,5 +123,6 @@ export class Sha1 {
 
 const shared = new Sha1();
 
-/** The SHA-1 of all the bytes at once. */
-export const sha1Hex = (bytes: Uint8Array): string => shared.reset().update(bytes).hex();
+/** The SHA-1 of the bytes from `start` to before `end` at once. */
+export const sha1Hex = (bytes: Uint8Array, start?: number, end?: number): string =>
+  shared.reset().update(bytes, start, end).hex();

@@ -1,4 +1,5 @@
 /** UUIDs as lower-case strings 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx'. C counterpart: lib/uuid.c. */
+import { hexDigitCode } from './hex.ts';
 import type { Random } from './host.ts';
 
 export type Uuid = string;
@@ -22,19 +23,34 @@ export function isPartialUuid(text: string): boolean {
   return true;
 }
 
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+/** Codes of the text that is being made: `fromCharCode` makes a string at once, where adding up pieces makes 20. */
+const codes = new Array<number>(36).fill(0x2d);
+
+/** Writes eight digits, and skips the dashes that are among and after them. */
+function putWord(at: number, word: number): number {
+  for (let shift = 28; shift >= 0; shift -= 4) {
+    if (at === 8 || at === 13 || at === 18 || at === 23) at++;
+    codes[at++] = hexDigitCode((word >>> shift) & 15);
+  }
+  return at;
+}
+
+function formatWords(a: number, b: number, c: number, d: number): Uuid {
+  putWord(putWord(putWord(putWord(0, a), b), c), d);
+  return String.fromCharCode.apply(null, codes);
+}
 
 /** From 16 bytes. */
 export function formatUuid(b: Uint8Array): Uuid {
-  let text = '';
-  for (let i = 0; i < 16; i++) text += (i === 4 || i === 6 || i === 8 || i === 10 ? '-' : '') + HEX[b[i]!]!;
-  return text;
+  const word = (i: number): number => (b[i]! << 24) | (b[i + 1]! << 16) | (b[i + 2]! << 8) | b[i + 3]!;
+  return formatWords(word(0), word(4), word(8), word(12));
 }
 
 /** A new random (version 4) UUID. */
-export function randomUuid(random: Random): Uuid {
-  const b = random.bytes(16);
-  b[6] = (b[6]! & 0x0f) | 0x40;
-  b[8] = (b[8]! & 0x3f) | 0x80;
-  return formatUuid(b);
-}
+export const randomUuid = (random: Random): Uuid =>
+  formatWords(
+    random.u32(),
+    (random.u32() & 0xffff0fff) | 0x4000,
+    (random.u32() & 0x3fffffff) | 0x80000000,
+    random.u32(),
+  );

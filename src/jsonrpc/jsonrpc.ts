@@ -21,15 +21,17 @@ export type JsonRpcMessage =
 
 export type JsonRpcType = JsonRpcMessage['type'];
 
+const MEMBERS: readonly string[] = ['method', 'params', 'result', 'error', 'id'];
+
 /** @returns the message, or the reason why `json` is none */
 export function messageFromJson(json: Json): JsonRpcMessage | string {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'message is not a JSON object';
-  const { method, params = null, result = null, error = null, id = null, ...rest } = json as JsonObject;
+  const { method, params = null, result = null, error = null, id = null } = json as JsonObject;
   if (method !== undefined && typeof method !== 'string') return 'method is not a JSON string';
   const type: JsonRpcType =
     result !== null ? 'reply' : error !== null ? 'error' : id !== null ? 'request' : 'notification';
-  const extra = Object.keys(rest)[0];
-  if (extra !== undefined) return `message has unexpected member "${extra}"`;
+  for (const name in json as JsonObject)
+    if (!MEMBERS.includes(name)) return `message has unexpected member "${name}"`;
   if (params !== null && !Array.isArray(params)) return '"params" must be JSON array';
   const call = type === 'request' || type === 'notification';
   const want = (name: string, has: boolean, must: boolean): string | undefined =>

@@ -16,19 +16,26 @@ class NodeRandom implements Random {
   readonly #pool = new Uint8Array(4096);
   #used = this.#pool.length;
 
-  bytes(n: number): Uint8Array {
-    if (n > this.#pool.length) return kernelRandom(new Uint8Array(n));
+  /** Uses up the next bytes of the pool, which end at `#used` then. */
+  #reserve(n: number): void {
     if (this.#used + n > this.#pool.length) {
       kernelRandom(this.#pool);
       this.#used = 0;
     }
     this.#used += n;
+  }
+
+  bytes(n: number): Uint8Array {
+    if (n > this.#pool.length) return kernelRandom(new Uint8Array(n));
+    this.#reserve(n);
     return this.#pool.slice(this.#used - n, this.#used);
   }
 
   u32(): number {
-    const b = this.bytes(4);
-    return (b[0]! | (b[1]! << 8) | (b[2]! << 16) | (b[3]! << 24)) >>> 0;
+    this.#reserve(4);
+    const b = this.#pool;
+    const i = this.#used - 4;
+    return (b[i]! | (b[i + 1]! << 8) | (b[i + 2]! << 16) | (b[i + 3]! << 24)) >>> 0;
   }
 }
 

@@ -32,11 +32,10 @@ interface Annotations {
   readonly useDiff: boolean;
 }
 
-const annotate = ({ comment, wallMs, useDiff }: Annotations): JsonObject => ({
-  ...(comment === undefined ? {} : { _comment: comment }),
-  ...(useDiff ? { _is_diff: true } : {}),
-  _date: Math.floor(wallMs),
-});
+/** The text of these members, without braces. */
+const annotationsText = ({ comment, wallMs, useDiff }: Annotations): string =>
+  (comment === undefined ? '' : `"_comment":${JSON.stringify(comment)},`) +
+  `${useDiff ? '"_is_diff":true,' : ''}"_date":${Math.floor(wallMs)}`;
 
 /** A whole row: what is not as by default. */
 function rowToJson(row: Row): JsonObject {
@@ -68,18 +67,25 @@ export function transactionToText(
   txn: Transaction,
   annotations: Omit<Annotations, 'comment'>,
 ): string | undefined {
-  const tables = new Map<string, string>();
+  const names: string[] = [];
+  const texts: string[] = [];
   for (const { table, uuid, old, row } of txn.changes) {
     if (!old && !row) continue;
     const json = !row ? null : old ? changeToJson(old, row, annotations.useDiff) : rowToJson(row);
     if (json === undefined) continue;
-    const before = tables.get(table.name);
-    tables.set(table.name, `${before === undefined ? '' : `${before},`}"${uuid}":${stringifyJson(json)}`);
+    const text = `"${uuid}":${stringifyJson(json)}`;
+    const at = names.indexOf(table.name);
+    if (at < 0) {
+      names.push(table.name);
+      texts.push(text);
+    } else {
+      texts[at] += `,${text}`;
+    }
   }
-  if (tables.size === 0) return undefined;
+  if (names.length === 0) return undefined;
   let text = '{';
-  for (const [name, rows] of tables) text += `"${name}":{${rows}},`;
-  return text + stringifyJson(annotate({ ...annotations, comment: txn.comment })).slice(1);
+  for (let i = 0; i < names.length; i++) text += `"${names[i]}":{${texts[i]}},`;
+  return `${text}${annotationsText({ ...annotations, comment: txn.comment })}}`;
 }
 
 /**
@@ -104,8 +110,7 @@ export function* databaseToText(db: Database, annotations: Annotations): Generat
     }
     piece += '}';
   }
-  const rest = stringifyJson(annotate(annotations)).slice(1);
-  yield `${piece}${piece === '{' ? '' : ','}${rest}`;
+  yield `${piece}${piece === '{' ? '' : ','}${annotationsText(annotations)}}`;
 }
 
 /**

@@ -61,19 +61,24 @@ const headerText = (magic: string, length: number, sha1: string): string =>
 
 /** Reused for composing records: the body stands after room for the header. */
 let scratch = new Uint8Array(4096);
+let scratchBody = scratch.subarray(MAX_HEADER);
+function resizeScratch(length: number): void {
+  scratch = new Uint8Array(length);
+  scratchBody = scratch.subarray(MAX_HEADER);
+}
 
 /** The bytes of a record, valid until the next call. `text` is the JSON. */
 export function composeRecord(magic: string, text: string): Uint8Array {
   const need = MAX_HEADER + text.length * 3 + 1;
-  if (scratch.length < need) scratch = new Uint8Array(need * 2);
-  let end = MAX_HEADER + encoder.encodeInto(text, scratch.subarray(MAX_HEADER)).written;
+  if (scratch.length < need) resizeScratch(need * 2);
+  let end = MAX_HEADER + encoder.encodeInto(text, scratchBody).written;
   scratch[end++] = 0x0a;
-  const header = headerText(magic, end - MAX_HEADER, sha1Hex(scratch.subarray(MAX_HEADER, end)));
+  const header = headerText(magic, end - MAX_HEADER, sha1Hex(scratch, MAX_HEADER, end));
   const start = MAX_HEADER - header.length;
-  encoder.encodeInto(header, scratch.subarray(start));
+  for (let i = 0; i < header.length; i++) scratch[start + i] = header.charCodeAt(i);
   const record = scratch.subarray(start, end);
   // Do not keep the memory of an exceptionally long record.
-  if (scratch.length > 16 * 1024 * 1024) scratch = new Uint8Array(4096);
+  if (scratch.length > 16 * 1024 * 1024) resizeScratch(4096);
   return record;
 }
 

@@ -71,10 +71,10 @@ export class Members {
   }
 
   /** The member, or undefined if it is not there (an error unless `optional`) or of a wrong kind (an error). */
-  optional(name: string, ...kinds: readonly MemberKind[]): Json | undefined {
+  optional(name: string, kind?: MemberKind, otherKind?: MemberKind): Json | undefined {
     if (!this.#object || !Object.hasOwn(this.#object, name)) return undefined;
     const value = this.#object[name]!;
-    if (kinds.length === 0 || kinds.some((kind) => isKind(value, kind))) {
+    if (kind === undefined || isKind(value, kind) || (otherKind !== undefined && isKind(value, otherKind))) {
       this.#used.push(name);
       return value;
     }
@@ -82,10 +82,10 @@ export class Members {
     return undefined;
   }
 
-  required(name: string, ...kinds: readonly MemberKind[]): Json | undefined {
+  required(name: string, kind?: MemberKind, otherKind?: MemberKind): Json | undefined {
     if (this.#object && !Object.hasOwn(this.#object, name))
       this.fail(`Required '${name}' member is missing.`);
-    return this.optional(name, ...kinds);
+    return this.optional(name, kind, otherKind);
   }
 
   /** Notes that something is wrong; only the first note counts. */

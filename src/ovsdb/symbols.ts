@@ -13,18 +13,20 @@ export interface RowSymbol {
 
 export class SymbolTable {
   readonly #random: Random;
-  readonly #symbols = new Map<string, RowSymbol>();
+  /** Made when there is one: most transactions name no rows. */
+  #symbols: Map<string, RowSymbol> | undefined;
 
   constructor(random: Random) {
     this.#random = random;
   }
 
   get(name: string): RowSymbol | undefined {
-    return this.#symbols.get(name);
+    return this.#symbols?.get(name);
   }
 
   /** The symbol of that name, made with a random UUID at its first mention. */
   mention(name: string): RowSymbol {
+    this.#symbols ??= new Map();
     let symbol = this.#symbols.get(name);
     if (!symbol) {
       symbol = { uuid: randomUuid(this.#random), created: false, strongRef: false, weakRef: false };
@@ -34,6 +36,6 @@ export class SymbolTable {
   }
 
   entries(): IterableIterator<[string, RowSymbol]> {
-    return this.#symbols.entries();
+    return (this.#symbols ?? new Map<string, RowSymbol>()).entries();
   }
 }

@@ -1,19 +1,27 @@
 /**
- * A client's Unix connection straight on libuv's pipe, for command-line tools.
+ * Unix connections straight on libuv's pipe, without node:net: those of command-line tools, and those that a daemon
+ * accepts.
  *
- * Loading node:net takes 11 ms, as long as everything else that a tool does; the binding below it is already in
- * Node's start-up image. It is not a public interface, so {@link connectPipe} reports when it is not as
- * expected, and the caller takes node:net. Daemons do so always.
+ * Loading node:net takes 11 ms, as long as everything else that a tool does; the binding below it is already in Node's
+ * start-up image. A daemon's sockets need a buffer for each read, where all connections here share one, and an eighth of
+ * the time of a small database transaction. The binding is not a public interface, so the functions below report when it
+ * is not as expected, and the caller takes node:net.
  */
 import { type Stream, type StreamConnector, type StreamEvents, SystemError } from '../../base/host.ts';
 
 interface PipeHandle {
+  bind(path: string): number;
+  listen(backlog: number): number;
   connect(request: ConnectRequest, path: string): number;
+  /** Has all reads put their bytes there; the handler is then given no buffer. */
+  useUserBuffer(buffer: Uint8Array): void;
   readStart(): number;
   readStop(): number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
+  writeUtf8String(request: WriteRequest, text: string): number;
   close(): void;
-  onread: ((buffer: ArrayBuffer | undefined) => void) | undefined;
+  onread: (() => void) | undefined;
+  onconnection: ((status: number, accepted: PipeHandle) => void) | undefined;
 }
 interface ConnectRequest {
   oncomplete?: (status: number) => void;
@@ -21,18 +29,18 @@ interface ConnectRequest {
 interface WriteRequest {
   oncomplete?: (status: number) => void;
   handle?: PipeHandle;
-  buffer?: Uint8Array;
+  data?: Uint8Array | string;
 }
 interface PipeBinding {
   readonly Pipe: new (kind: number) => PipeHandle;
   readonly PipeConnectWrap: new () => ConnectRequest;
-  readonly constants: { readonly SOCKET: number };
+  readonly constants: { readonly SOCKET: number; readonly SERVER: number };
 }
 interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
-  readonly kArrayBufferOffset: number;
+  readonly kBytesWritten: number;
   readonly kLastWriteWasAsync: number;
 }
 
@@ -40,6 +48,8 @@ const NO_EVENTS: StreamEvents = { data() {}, close() {} };
 const UV_EOF = -4095;
 /** Bytes that leave at the latest in one write. */
 const MAX_GATHERED = 64 * 1024;
+/** What arrives is there until its receiver has returned, and no connection is read before that. */
+const arrived = new Uint8Array(64 * 1024);
 
 function bindings(): { pipe: PipeBinding; stream: StreamBinding } | undefined {
   try {
@@ -49,7 +59,9 @@ function bindings(): { pipe: PipeBinding; stream: StreamBinding } | undefined {
     const usable =
       typeof pipe.Pipe === 'function' &&
       typeof stream.WriteWrap === 'function' &&
+      typeof pipe.Pipe.prototype.useUserBuffer === 'function' &&
       typeof stream.kReadBytesOrError === 'number' &&
+      typeof stream.kBytesWritten === 'number' &&
       typeof stream.kLastWriteWasAsync === 'number';
     return usable ? { pipe, stream } : undefined;
   } catch {
@@ -66,6 +78,8 @@ class PipeStream implements Stream {
   readonly #stream: StreamBinding;
   readonly #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
+  /** Serves for all writes that the kernel takes at once. */
+  #request: WriteRequest | undefined;
   #done = false;
   #ending = false;
 
@@ -73,15 +87,15 @@ class PipeStream implements Stream {
     this.name = name;
     this.#handle = handle;
     this.#stream = stream;
-    handle.onread = (buffer) => this.#read(buffer);
+    handle.onread = () => this.#read();
+    handle.useUserBuffer(arrived);
     handle.readStart();
   }
 
-  #read(buffer: ArrayBuffer | undefined): void {
+  #read(): void {
     if (this.#done) return;
-    const state = this.#stream.streamBaseState;
-    const n = state[this.#stream.kReadBytesOrError]!;
-    if (n > 0 && buffer) this.events.data(new Uint8Array(buffer, state[this.#stream.kArrayBufferOffset]!, n));
+    const n = this.#stream.streamBaseState[this.#stream.kReadBytesOrError]!;
+    if (n > 0) this.events.data(arrived.subarray(0, n));
     else if (n < 0) this.#fail(n);
   }
 
@@ -109,18 +123,34 @@ class PipeStream implements Stream {
     this.#write(bytes);
   }
 
-  #write(bytes: Uint8Array): void {
-    const request = new this.#stream.WriteWrap();
-    request.handle = this.#handle;
-    request.buffer = bytes;
-    request.oncomplete = (status) => {
-      this.backlog -= bytes.length;
-      if (status < 0) this.#fail(status);
-      else if (this.backlog === 0) this.#flushed();
-    };
-    const status = this.#handle.writeBuffer(request, bytes);
-    if (status < 0) setImmediate(() => this.#fail(status));
-    else if (this.#stream.streamBaseState[this.#stream.kLastWriteWasAsync]) this.backlog += bytes.length;
+  sendText(text: string): void {
+    if (this.#done || text === '') return;
+    this.#flush();
+    this.#write(text);
+  }
+
+  #write(data: Uint8Array | string): void {
+    const { WriteWrap, streamBaseState, kBytesWritten, kLastWriteWasAsync } = this.#stream;
+    this.#request ??= new WriteWrap();
+    const request = this.#request;
+    const status =
+      typeof data === 'string'
+        ? this.#handle.writeUtf8String(request, data)
+        : this.#handle.writeBuffer(request, data);
+    if (status < 0) {
+      setImmediate(() => this.#fail(status));
+    } else if (streamBaseState[kLastWriteWasAsync]) {
+      const bytes = streamBaseState[kBytesWritten]!;
+      this.backlog += bytes;
+      this.#request = undefined;
+      request.handle = this.#handle;
+      request.data = data;
+      request.oncomplete = (result) => {
+        this.backlog -= bytes;
+        if (result < 0) this.#fail(result);
+        else if (this.backlog === 0) this.#flushed();
+      };
+    }
   }
 
   #flushed(): void {
@@ -187,4 +217,32 @@ export function connectPipe(
     cancelled = true;
     handle.close();
   };
+}
+
+/**
+ * Listens on a socket file, which must not exist.
+ * @param accept gets each connection
+ * @param failed told when one could not be accepted
+ * @returns what ends it; undefined when Node has no such binding
+ * @throws SystemError
+ */
+export function listenPipe(
+  path: string,
+  backlog: number,
+  accept: (stream: (name: string) => Stream) => void,
+  failed: (error: SystemError) => void,
+): (() => void) | undefined {
+  const found = bindings();
+  if (!found) return undefined;
+  const handle = new found.pipe.Pipe(found.pipe.constants.SERVER);
+  handle.onconnection = (status, accepted) => {
+    if (status < 0) failed(new SystemError(-status));
+    else accept((name) => new PipeStream(name, accepted, found.stream));
+  };
+  const status = handle.bind(path) || handle.listen(backlog);
+  if (status < 0) {
+    handle.close();
+    throw new SystemError(-status);
+  }
+  return () => handle.close();
 }

@@ -65,6 +65,40 @@ for (const quick of [false, true]) {
   });
 }
 
+test('text and bytes arrive in the order in which they were sent, and the backlog drains', async () => {
+  const streams = new NodeStreams(dir, false);
+  const file = path.join(dir, 'text');
+  const text = 'é€😀'.repeat(100_000);
+  let drained = 0;
+  const listener = await streams.listen(`punix:${file}`, 0, (stream) => {
+    stream.events = {
+      data: () => {
+        stream.send(Uint8Array.of(0x3c));
+        stream.sendText!(text);
+        stream.sendText!('');
+        stream.send(Uint8Array.of(0x3e));
+      },
+      close: () => {},
+      drain: () => {
+        drained++;
+        assert.equal(stream.backlog, 0);
+        stream.end();
+      },
+    };
+  });
+  const client = await connect(streams, `unix:${file}`);
+  const parts: Uint8Array[] = [];
+  const closed = new Promise((close) => {
+    client.events = { data: (bytes) => void parts.push(bytes.slice()), close };
+  });
+  client.send(Uint8Array.of(1));
+  assert.equal(await closed, undefined);
+  // Not a comparison that prints a megabyte.
+  assert.ok(Buffer.concat(parts).toString() === `<${text}>`);
+  assert.equal(drained, 1);
+  listener.close();
+});
+
 test('a listener on TCP port 0 says which port it got, and a closed port refuses', async () => {
   const streams = new NodeStreams(dir, false);
   const names: string[] = [];

@@ -14,9 +14,9 @@ import {
   type TlsSettings,
 } from '../../base/host.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
-import { toSystemError } from '../system-error.ts';
+import { systemCall, toSystemError } from '../system-error.ts';
 import { NetStream, peerName } from './net-stream.ts';
-import { connectPipe } from './pipe-stream.ts';
+import { connectPipe, listenPipe } from './pipe-stream.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { TlsStreams } from './tls-streams.ts';
 
@@ -28,6 +28,8 @@ type Net = typeof import('node:net');
 
 /** Longest path that fits struct sockaddr_un. */
 const MAX_UNIX_PATH = 107;
+/** Connections that may wait to be accepted. */
+const BACKLOG = 64;
 
 export class NodeStreams implements Streams {
   readonly #rundir: string;
@@ -86,6 +88,18 @@ export class NodeStreams implements Streams {
   async listen(name: string, defaultPort: number, accept: (stream: Stream) => void): Promise<Listener> {
     const target = parseTarget(name, defaultPort, this.#rundir);
     if (!target.passive) throw new SystemError('EAFNOSUPPORT');
+    const acceptFailed = (error: SystemError): void =>
+      log.warnRl(acceptLimit, `${name}: accept: ${error.message}`);
+    if (target.kind === 'unix') {
+      makeRoomFor(target.path);
+      const close = listenPipe(
+        target.path,
+        BACKLOG,
+        (stream) => accept(stream(`unix#${this.#accepted++}`)),
+        acceptFailed,
+      );
+      if (close) return { name, port: undefined, close };
+    }
     const net = await import('node:net');
     const server = net.createServer({ allowHalfOpen: false, noDelay: true });
     const acceptor = target.kind === 'ssl' ? (await this.#loadTls()).acceptor(name, accept) : undefined;
@@ -97,22 +111,13 @@ export class NodeStreams implements Streams {
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(toSystemError(error)));
       if (target.kind === 'unix') {
-        if (target.path.length > MAX_UNIX_PATH) return reject(new SystemError('ENAMETOOLONG'));
-        try {
-          // A socket left by a process that died would make the bind fail.
-          if (fs.lstatSync(target.path, { throwIfNoEntry: false })) fs.unlinkSync(target.path);
-        } catch (error) {
-          return reject(toSystemError(error));
-        }
-        server.listen({ path: target.path, backlog: 64 }, resolve);
+        server.listen({ path: target.path, backlog: BACKLOG }, resolve);
       } else {
-        server.listen({ port: target.port, host: target.host || '0.0.0.0', backlog: 64 }, resolve);
+        server.listen({ port: target.port, host: target.host || '0.0.0.0', backlog: BACKLOG }, resolve);
       }
     });
     // accept(2) failed for one connection (out of descriptors, say): the others go on.
-    server.on('error', (error) =>
-      log.warnRl(acceptLimit, `${name}: accept: ${toSystemError(error).message}`),
-    );
+    server.on('error', (error) => acceptFailed(toSystemError(error)));
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : undefined;
     // Who asked for any port has to be told which.
@@ -127,6 +132,14 @@ export class NodeStreams implements Streams {
       },
     };
   }
+}
+
+/** Removes a socket that was left by a process that died: it would make the bind fail. @throws SystemError */
+function makeRoomFor(path: string): void {
+  if (path.length > MAX_UNIX_PATH) throw new SystemError('ENAMETOOLONG');
+  systemCall(() => {
+    if (fs.lstatSync(path, { throwIfNoEntry: false })) fs.unlinkSync(path);
+  });
 }
 
 function connectNet(net: Net, name: string, target: Target, connector: StreamConnector): () => void {

@@ -147,7 +147,7 @@ export class Triggers {
     const { db, model } = this.#served;
     trigger.isBegun = true;
     trigger.isWaiting = false;
-    const composed = compose(db, trigger.params, { ...trigger.options, elapsedMs });
+    const composed = compose(db, trigger.params, trigger.options, elapsedMs);
     switch (composed.kind) {
       case 'failed':
         return this.#finish(trigger, { kind: 'results', results: composed.results });

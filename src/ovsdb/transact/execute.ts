@@ -41,10 +41,11 @@ const OPERATIONS: ReadonlyMap<string, { readonly run: Operation; readonly writes
   }),
 );
 
+const ownsNothing = (): boolean => false;
+
 export interface ExecuteOptions {
   /** Refuses operations that write. */
   readonly readOnly?: boolean;
-  readonly elapsedMs?: number;
   /** Whose rules of access are to be kept; none if nobody's. */
   readonly client?: Client;
   readonly ownsLock?: (lock: string) => boolean;
@@ -114,8 +115,9 @@ function runOperation(x: OperationContext, json: Json, i: number, n: number, rea
 /**
  * Carries out the operations of `params`, the parameters of a "transact" request.
  * When the result is `ready`, the caller must end the transaction before anything else touches the database.
+ * @param elapsedMs since the client asked for it
  */
-export function compose(db: Database, params: Json, options: ExecuteOptions = {}): Composed {
+export function compose(db: Database, params: Json, options: ExecuteOptions = {}, elapsedMs = 0): Composed {
   if (!Array.isArray(params) || params[0] !== db.name) {
     const why = Array.isArray(params) ? 'database name expected as first parameter' : 'array expected';
     return { kind: 'failed', results: syntaxError(params, why).toJson() };
@@ -124,10 +126,10 @@ export function compose(db: Database, params: Json, options: ExecuteOptions = {}
     db,
     txn: new Transaction(db),
     symbols: new SymbolTable(db.random),
-    ownsLock: options.ownsLock ?? (() => false),
+    ownsLock: options.ownsLock ?? ownsNothing,
     access: AccessControl.of(db, options.client),
     asserted: [],
-    elapsedMs: options.elapsedMs ?? 0,
+    elapsedMs,
     timeoutMs: Number.POSITIVE_INFINITY,
     durable: false,
   };

@@ -327,7 +327,7 @@ test('a wait that does not hold waits, or fails when its time is up', () => {
     kind: 'waiting',
     timeoutMs: 100,
   });
-  const late = compose(db, ['db', wait('==', 's', 100)], { mayWait: true, elapsedMs: 120.7 });
+  const late = compose(db, ['db', wait('==', 's', 100)], { mayWait: true }, 120.7);
   assert.equal(late.kind, 'failed');
   assert.match(stringifyJson(late), /\\"wait\\" timed out after 120 ms/);
 });

@@ -33,7 +33,8 @@ export class Transaction {
   id: Uuid | undefined;
   /** In order of their first change. Checks append rows that they draw in while they walk over it. */
   changes: RowChange[] = [];
-  readonly #tables = new Set<Table>();
+  /** Those with changes. */
+  readonly #tables: Table[] = [];
   #comment: string | undefined;
   /** Atoms in all the rows before and after: the measure of the transaction's size. */
   atoms = 0;
@@ -55,8 +56,8 @@ export class Transaction {
 
   #add(table: Table, uuid: Uuid, old: Row | undefined, row: Row | undefined): RowChange {
     const change = { table, uuid, old, row, refs: old?.refs ?? 0, lostTarget: false };
+    if (!this.#tables.includes(table)) this.#tables.push(table);
     table.changes.set(uuid, change);
-    this.#tables.add(table);
     this.changes.push(change);
     return change;
   }
@@ -123,6 +124,7 @@ export class Transaction {
 
   /** Forgets changes that leave the row as it was. */
   #dropUnchanged(): void {
+    if (this.changes.every(({ old, row }) => !old && row)) return;
     this.changes = this.changes.filter((change) => {
       const { table, uuid, old, row } = change;
       if (!old) return row !== undefined;
