@@ -49,7 +49,7 @@ async function startServer(t: TestContext, ...options: string[]): Promise<Runnin
     !fs.existsSync(path.join(dir, 'ovsdb-server.pid')) || appctl('version').status !== 0;
     tries++
   ) {
-    assert.ok(tries < 50, 'the daemon does not start');
+    assert.ok(tries < 300, 'the daemon does not start');
     await new Promise((done) => setTimeout(done, 100));
   }
   return { dir, child, appctl, log };
