@@ -1,70 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Json, JsonObject } from '../../jsonrpc/json.ts';
-import { JsonRpc } from '../../jsonrpc/jsonrpc.ts';
+import { DATABASE_ROW, FakeDbServer } from '../../../test/support/fake-db-server.ts';
 import { pass } from '../../sim/sim-database.ts';
 import { SimHost } from '../../sim/sim-host.ts';
 import { DbClient, type DbClientOptions } from './db-client.ts';
 
 const ZERO = '00000000-0000-0000-0000-000000000000';
-const T1 = '00000000-0000-0000-0000-000000000001';
 const T2 = '00000000-0000-0000-0000-000000000002';
-
-type Answer = { readonly result: Json } | { readonly error: Json };
-
-/** A server that does as a test says. */
-class FakeServer {
-  readonly requests: (readonly [method: string, params: readonly Json[]])[] = [];
-  /** Its row of the table "Database". */
-  database: JsonObject = { name: 'DB', model: 'standalone', connected: true, leader: true };
-  answers: Readonly<Record<string, (params: readonly Json[]) => Answer>> = {
-    monitor_cond_since: () => ({ result: [false, T1, {}] }),
-  };
-  #rpc: JsonRpc | undefined;
-
-  static async start(host: SimHost, name: string): Promise<FakeServer> {
-    const server = new FakeServer();
-    await host.streams.listen(`punix:${name}`, 0, (stream) => {
-      const rpc = new JsonRpc(stream, {
-        message: (message) => {
-          if (message.type !== 'request') return;
-          server.requests.push([message.method, message.params]);
-          const answer = server.#answer(message.method, message.params);
-          if ('result' in answer) rpc.send({ type: 'reply', id: message.id, ...answer });
-          else rpc.send({ type: 'error', id: message.id, ...answer });
-        },
-        closed: () => {},
-      });
-      server.#rpc = rpc;
-    });
-    return server;
-  }
-
-  #answer(method: string, params: readonly Json[]): Answer {
-    if (params[0] === '_Server') return { result: { Database: { [ZERO]: { initial: this.database } } } };
-    return this.answers[method]?.(params) ?? { error: 'unknown method' };
-  }
-
-  notify(method: string, params: readonly Json[]): void {
-    this.#rpc!.send({ type: 'notification', method, params });
-  }
-
-  disconnect(): void {
-    this.#rpc!.close();
-  }
-
-  /** The parameters of the monitors of the database, without its name and the monitor's. */
-  get monitors(): readonly Json[][] {
-    return this.requests
-      .filter(([method, params]) => method.startsWith('monitor') && params[0] === 'DB')
-      .map(([, params]) => params.slice(2));
-  }
-}
 
 async function world(options: DbClientOptions = {}, servers = 1) {
   const host = new SimHost();
   const names = Array.from({ length: servers }, (_, i) => `/run/${i}.sock`);
-  const made = await Promise.all(names.map((name) => FakeServer.start(host, name)));
+  const made = await Promise.all(names.map((name) => FakeDbServer.start(host, name)));
   const events: string[] = [];
   const start = (): DbClient =>
     new DbClient(
@@ -85,7 +32,7 @@ async function world(options: DbClientOptions = {}, servers = 1) {
 
 test('after a reconnection only what has changed since the last update is asked for', async () => {
   const { host, servers, events, start } = await world();
-  const [server] = servers as [FakeServer];
+  const [server] = servers as [FakeDbServer];
   const client = start();
   await pass(host, 50);
   server.notify('update3', [['monid', 'DB'], T2, {}]);
@@ -107,7 +54,7 @@ test('older servers are asked in the ways that they know', async () => {
     ['monitor', 'old-new'],
   ] as const) {
     const { host, servers, events, start } = await world();
-    const [server] = servers as [FakeServer];
+    const [server] = servers as [FakeDbServer];
     server.answers = { [method]: () => ({ result: {} }) };
     const client = start();
     client.setCondition('t', [['c', '==', 1]]);
@@ -120,7 +67,7 @@ test('older servers are asked in the ways that they know', async () => {
 
 test('other conditions than before need all rows, also after a reconnection', async () => {
   const { host, servers, start } = await world();
-  const [server] = servers as [FakeServer];
+  const [server] = servers as [FakeDbServer];
   const client = start();
   await pass(host, 50);
   server.disconnect();
@@ -132,7 +79,7 @@ test('other conditions than before need all rows, also after a reconnection', as
 
 test('conditions that the server refuses are not asked for again and again', async () => {
   const { host, servers, start } = await world();
-  const [server] = servers as [FakeServer];
+  const [server] = servers as [FakeDbServer];
   const client = start();
   await pass(host, 50);
   client.setCondition('t', [['nonsense']]);
@@ -171,7 +118,7 @@ test('a leader that leads no more is left', async () => {
   servers[0]!.database = { ...clustered, leader: false };
   servers[0]!.notify('update2', [
     ['monid', '_Server'],
-    { Database: { [ZERO]: { modify: { leader: false } } } },
+    { Database: { [DATABASE_ROW]: { modify: { leader: false } } } },
   ]);
   await pass(host, 10_000);
   assert.equal(client.session.name, 'unix:/run/1.sock');
@@ -180,7 +127,7 @@ test('a leader that leads no more is left', async () => {
 
 test('a database that is replaced is monitored anew on the same connection', async () => {
   const { host, servers, events, start } = await world();
-  const [server] = servers as [FakeServer];
+  const [server] = servers as [FakeDbServer];
   const client = start();
   await pass(host, 50);
   server.notify('monitor_canceled', [['monid', 'DB']]);
@@ -191,7 +138,7 @@ test('a database that is replaced is monitored anew on the same connection', asy
 
 test('a lock is asked for again after a reconnection, and known to be lost meanwhile', async () => {
   const { host, servers, start } = await world();
-  const [server] = servers as [FakeServer];
+  const [server] = servers as [FakeDbServer];
   server.answers = { ...server.answers, lock: () => ({ result: { locked: true } }) };
   const client = start();
   client.setLock('L');

@@ -13,6 +13,7 @@ import { type Json, type JsonObject, sortedJson } from '../../jsonrpc/json.ts';
 import type { JsonRpcMessage } from '../../jsonrpc/jsonrpc.ts';
 import { Requests, type ResponseHandler } from '../../jsonrpc/requests.ts';
 import { JsonRpcSession } from '../../jsonrpc/session.ts';
+import { MonitorConditions } from './monitor-conditions.ts';
 import { SERVER_MONITOR_REQUEST, ServerRows } from './server-rows.ts';
 
 const log = vlog('ovsdb_cs');
@@ -44,17 +45,6 @@ export interface DbClientOptions {
   readonly schemaFirst?: boolean;
 }
 
-/** Which rows of a table are monitored. */
-interface TableCondition {
-  wanted: Json;
-  /** What the server was asked for last. */
-  asked: Json;
-  /** By which the contents are. */
-  inEffect: Json;
-}
-
-const ALL_ROWS: Json = [true];
-
 const METHODS = ['monitor_cond_since', 'monitor_cond', 'monitor'] as const;
 const SERVER_MONITOR = ['monid', '_Server'];
 
@@ -77,7 +67,7 @@ export class DbClient {
   #left = false;
   /** Of the entries of the cluster's log; a server that has fewer than another had is behind. */
   #minIndex = 0;
-  readonly #conditions = new Map<string, TableCondition>();
+  readonly #conditions = new MonitorConditions();
   /** The tables of the monitor. */
   #monitored: ReadonlySet<string> = new Set();
   /** Makes the answer to a change of conditions, which is under way, not be heard. */
@@ -173,32 +163,19 @@ export class DbClient {
    * follow when the server has been asked, see {@link conditionsInEffect}; servers that know no conditions send all.
    */
   setCondition(table: string, where: Json): void {
-    const condition = this.#conditions.get(table) ?? {
-      wanted: ALL_ROWS,
-      asked: ALL_ROWS,
-      inEffect: ALL_ROWS,
-    };
-    this.#conditions.set(table, condition);
-    if (sortedJson(condition.wanted) === sortedJson(where)) return;
-    // One object a condition, so that they are compared as such.
-    condition.wanted = sortedJson(condition.inEffect) === sortedJson(where) ? condition.inEffect : where;
+    this.#conditions.want(table, where);
     this.#changeConditions();
   }
 
   /** Whether the contents are by the conditions that were set last. */
   get conditionsInEffect(): boolean {
-    return [...this.#conditions.values()].every(({ wanted, inEffect }) => wanted === inEffect);
+    return this.#conditions.areInEffect;
   }
 
   #changeConditions(): void {
     if (!this.#monitoring || this.#forgetConditionChange) return;
-    const changes: Record<string, Json> = {};
-    for (const [table, condition] of this.#conditions) {
-      if (condition.wanted === condition.inEffect || !this.#monitored.has(table)) continue;
-      condition.asked = condition.wanted;
-      changes[table] = [{ where: condition.asked }];
-    }
-    if (Object.keys(changes).length === 0) return;
+    const changes = this.#conditions.askForChanges(this.#monitored);
+    if (!changes) return;
     const id = ['monid', this.#database];
     this.#forgetConditionChange = this.request('monitor_cond_change', [id, id, changes], (reply) => {
       this.#forgetConditionChange = undefined;
@@ -211,7 +188,7 @@ export class DbClient {
   }
 
   #conditionsAnswered(): void {
-    for (const condition of this.#conditions.values()) condition.inEffect = condition.asked;
+    this.#conditions.answered();
     this.#changeConditions();
     this.#events.stateChanged();
   }
@@ -329,10 +306,10 @@ export class DbClient {
     this.#forgetConditionChange = undefined;
     // What has changed since is not enough where other rows are wanted than before.
     if (!this.conditionsInEffect) this.#lastTransaction = ZERO_UUID;
-    for (const condition of this.#conditions.values()) condition.asked = condition.wanted;
     for (const [table, columns] of this.#events.columns(schema)) {
-      const where = this.#conditions.get(table)?.asked ?? ALL_ROWS;
-      requests[table] = [method === 'monitor' || where === ALL_ROWS ? { columns } : { columns, where }];
+      const where = this.#conditions.ask(table);
+      // That method knows no conditions.
+      requests[table] = [method === 'monitor' ? { columns } : { columns, ...where }];
     }
     this.#monitored = new Set(Object.keys(requests));
     const since = method === 'monitor_cond_since' ? [this.#lastTransaction] : [];
@@ -352,7 +329,7 @@ export class DbClient {
       this.#lastTransaction = String(last);
       this.#events.contents(updates as JsonObject, 'changes', found === true);
     }
-    if (this.#conditions.size > 0) this.#conditionsAnswered();
+    if (this.#conditions.isUsed) this.#conditionsAnswered();
   }
 
   #monitorRefused(error: Json, schema: JsonObject | undefined): void {

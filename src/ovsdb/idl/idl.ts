@@ -6,28 +6,34 @@
  * program makes `seqno` grow and calls `onChange`; between two calls the replica does not change, so a
  * program may keep rows in its hands. Rows keep their identity over reconnections, in which nothing is lost or told
  * twice: of what changed meanwhile the program hears as if it had been connected.
- * C counterpart: lib/ovsdb-idl.c.
+ *
+ * ```ts
+ * const idl = new Idl(host, openVswitchSchema);
+ * idl.monitor('Bridge', ['name', 'fail_mode']);
+ * idl.connect(['unix:/run/openvswitch/db.sock']);
+ * const byName = idl.createIndex('Bridge', ['name']);
+ * idl.onChange = () => console.log([...idl.rows('Bridge')].map((bridge) => bridge.name));
+ * await update(idl, (txn) => {
+ *   const bridge = byName.first({ name: 'br0' });
+ *   if (bridge) txn.set(bridge, { fail_mode: 'secure' });
+ * });
+ * ```
+ *
+ * What it holds grows with the rows that were asked for, see {@link Idl.setCondition}; changes that nobody takes, with
+ * the rows that changed. C counterpart: lib/ovsdb-idl.c.
  */
 import type { Host, SystemError } from '../../base/host.ts';
 import type { Uuid } from '../../base/uuid.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import type { Json, JsonObject } from '../../jsonrpc/json.ts';
-import { applyDiff, type Datum, datumFromJson, equalData } from '../datum.ts';
 import { OvsdbError } from '../ovsdb-error.ts';
 import type { ColumnName, SchemaSpec, TableName } from '../schemas/spec.ts';
 import { ChangeTracker, type RowChange } from './changes.ts';
 import { type Clause, type Condition, clause, conditionToJson, type Relation } from './condition.ts';
 import { DbClient, type DbClientOptions, type UpdateForm } from './db-client.ts';
-import { type Column, type Table, Tables } from './description.ts';
-import {
-  type IdlRow,
-  type Row,
-  type RowClass,
-  type RowSource,
-  rowClass,
-  toDatum,
-  type Values,
-} from './row.ts';
+import { type Column, Tables } from './description.ts';
+import { Replica, type ReplicaContext } from './replica.ts';
+import { type IdlRow, type Row, toDatum, type Values } from './row.ts';
 import { RowIndex } from './row-index.ts';
 import { Txn } from './txn.ts';
 
@@ -39,16 +45,7 @@ export interface MonitorOptions {
   readonly alert?: boolean;
 }
 
-interface Replica {
-  readonly table: Table;
-  readonly rows: Map<Uuid, IdlRow>;
-  readonly Row: RowClass;
-  /** Monitored columns; whether a change of it wakes the program. */
-  readonly columns: Map<Column, boolean>;
-  readonly indexes: RowIndex[];
-}
-
-export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
+export class Idl<S extends SchemaSpec = SchemaSpec> implements ReplicaContext {
   readonly host: Host;
   readonly schema: S;
   readonly tables: Tables;
@@ -95,17 +92,7 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
 
   #replica(table: string): Replica {
     let replica = this.#replicas.get(table);
-    if (!replica) {
-      const description = this.tables.get(table);
-      replica = {
-        table: description,
-        rows: new Map(),
-        Row: rowClass(description),
-        columns: new Map(),
-        indexes: [],
-      };
-      this.#replicas.set(table, replica);
-    }
+    if (!replica) this.#replicas.set(table, (replica = new Replica(this.tables.get(table), this)));
     return replica;
   }
 
@@ -283,13 +270,20 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
     return this.#txn;
   }
 
+  /** For replicas only. */
+  get changes(): ChangeTracker | undefined {
+    return this.#changes;
+  }
+  get nextSeqno(): number {
+    return this.seqno + 1;
+  }
+
   /** For `Txn` only. */
   closeTxn(txn: Txn<S>): void {
     if (this.#txn === txn) this.#txn = undefined;
   }
   makeRow(table: string, uuid: Uuid): IdlRow {
-    const replica = this.#replica(table);
-    return new replica.Row(this, replica.table, uuid);
+    return this.#replica(table).makeRow(uuid);
   }
   isEmptyTable(table: string): boolean {
     return this.#replica(table).rows.size === 0;
@@ -341,11 +335,7 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
 
   /** Forgets the rows that the database's whole contents do not have. */
   #dropAbsent(contents: JsonObject): void {
-    for (const [name, replica] of this.#replicas) {
-      const present = (contents[name] ?? {}) as JsonObject;
-      for (const row of replica.rows.values())
-        if (!Object.hasOwn(present, row._uuid)) this.#delete(replica, row);
-    }
+    for (const [name, replica] of this.#replicas) replica.dropAbsent((contents[name] ?? {}) as JsonObject);
   }
 
   /** @returns whether something changed that concerns the program */
@@ -356,7 +346,9 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
       if (!replica) continue;
       for (const [uuid, change] of Object.entries(rows as Record<string, JsonObject>)) {
         try {
-          concerns = this.#applyRow(replica, uuid, change, form, whole) || concerns;
+          const effect = replica.apply(uuid, change, form, whole);
+          if (effect === 'concerns') concerns = true;
+          else if (effect === 'inconsistent') this.#missing(name, uuid);
         } catch (error) {
           if (!(error instanceof OvsdbError)) throw error;
           log.warnRl(rl, `error parsing update of row ${uuid} in table ${name}: ${error.message}`);
@@ -366,81 +358,9 @@ export class Idl<S extends SchemaSpec = SchemaSpec> implements RowSource {
     return concerns;
   }
 
-  #applyRow(replica: Replica, uuid: Uuid, change: JsonObject, form: UpdateForm, whole: boolean): boolean {
-    const row = replica.rows.get(uuid);
-    if (form === 'old-new') {
-      if (change['new'] === undefined || change['new'] === null)
-        return row !== undefined && this.#delete(replica, row);
-      return this.#replace(replica, uuid, change['new'] as JsonObject, false);
-    }
-    const values = change['initial'] ?? change['insert'];
-    if (values !== undefined) return this.#replace(replica, uuid, values as JsonObject, whole);
-    if (!row) {
-      log.warnRl(rl, `cannot update missing row ${uuid} in table ${replica.table.name}`);
-      return false;
-    }
-    const diff = change['modify'];
-    if (diff === undefined) return this.#delete(replica, row);
-    return this.#store(replica, row, diff as JsonObject, (column, value) =>
-      applyDiff(row._committed(column), value, column.lenientType),
-    );
-  }
-
-  /** Gives a row the values of `json`. @param whole a column that is not in `json` has its default */
-  #replace(replica: Replica, uuid: Uuid, json: JsonObject, whole: boolean): boolean {
-    let row = replica.rows.get(uuid);
-    const isNew = row === undefined;
-    if (!row) {
-      row = new replica.Row(this, replica.table, uuid);
-      for (const column of replica.columns.keys()) row._store(column, column.defaultValue);
-      replica.rows.set(uuid, row);
-    } else if (whole) {
-      for (const column of replica.columns.keys())
-        if (json[column.name] === undefined) this.#put(replica, row, column, column.defaultValue);
-    }
-    const concerns = this.#store(replica, row, json, (_column, value) => value);
-    if (!isNew) return concerns;
-    row._changed = this.seqno + 1;
-    this.#changes?.inserted(row);
-    for (const index of replica.indexes) index.touched(row);
-    return true;
-  }
-
-  #store(
-    replica: Replica,
-    row: IdlRow,
-    json: JsonObject,
-    combine: (column: Column, value: Datum) => Datum,
-  ): boolean {
-    const { table, columns } = replica;
-    let concerns = false;
-    for (const [name, value] of Object.entries(json)) {
-      const column = table.byName.get(name);
-      if (!column) continue;
-      const datum = combine(column, datumFromJson(column.lenientType, value));
-      if (this.#put(replica, row, column, datum)) concerns ||= columns.get(column) === true;
-    }
-    return concerns;
-  }
-
-  /** @returns whether the column changed */
-  #put(replica: Replica, row: IdlRow, column: Column, datum: Datum): boolean {
-    const before = row._committed(column);
-    if (equalData(before, datum)) {
-      if (row._data[column.index] === undefined) row._store(column, datum);
-      return false;
-    }
-    row._store(column, datum);
-    row._changed = this.seqno + 1;
-    this.#changes?.modified(row, column, before);
-    for (const index of replica.indexes) index.touched(row);
-    return true;
-  }
-
-  #delete(replica: Replica, row: IdlRow): true {
-    replica.rows.delete(row._uuid);
-    this.#changes?.deleted(row);
-    for (const index of replica.indexes) index.touched(row);
-    return true;
+  /** Something was missed that must not be: gets everything anew. */
+  #missing(table: string, uuid: Uuid): void {
+    log.warnRl(rl, `cannot update missing row ${uuid} in table ${table}`);
+    this.#client?.startAfresh();
   }
 }
