@@ -35,6 +35,7 @@ const decoder = new TextDecoder();
 
 /** A header line is shorter than this. */
 const MAX_HEADER = 127;
+const ULONG_MAX = 2n ** 64n - 1n;
 /** Bytes that are read at once. */
 const CHUNK = 256 * 1024;
 /** Records from this length on are read in pieces. */
@@ -52,8 +53,15 @@ interface Header {
 
 function parseHeader(line: string): Header | undefined {
   const match = /^OVSDB ([^ ]*) (\d+) ([0-9a-fA-F]{40})\n$/.exec(line);
-  if (!match || Number(match[2]) === 0) return undefined;
-  return { magic: match[1]!, length: Number(match[2]), sha1: match[3]!.toLowerCase() };
+  const length = Number(match?.[2]);
+  if (!match || length === 0 || BigInt(match[2]!) >= ULONG_MAX) return undefined;
+  return { magic: match[1]!, length, sha1: match[3]!.toLowerCase() };
+}
+
+/** A line that is no header as errors show it: as far as the C implementation makes sense of it. */
+function badHeaderText(line: string): string {
+  const text = line.replace(/[\n\0].*$/s, '');
+  return /^OVSDB [^ ]*(?= )/.exec(text)?.[0] ?? text;
 }
 
 const headerText = (magic: string, length: number, sha1: string): string =>
@@ -177,7 +185,9 @@ export class OvsdbLog {
     const inWindow = offset - this.#windowAt;
     if (inWindow < 0 || inWindow + length > this.#window.length) {
       try {
-        this.#window = this.#file.readAt(offset, Math.max(length, CHUNK));
+        // A length out of a file may be any number.
+        const left = Math.max(0, this.#file.size() - offset);
+        this.#window = this.#file.readAt(offset, Math.min(left, Math.max(length, CHUNK)));
       } catch (error) {
         throw wrapSystemError(error, `${this.name}: ${failed}`);
       }
@@ -212,7 +222,7 @@ export class OvsdbLog {
     if (header?.magic !== this.magic)
       throw syntaxError(
         undefined,
-        `${this.name}: parse error at offset ${this.#offset} in header line "${line.replace(/\n.*$/s, '')}"`,
+        `${this.name}: parse error at offset ${this.#offset} in header line "${badHeaderText(line)}"`,
       );
     const { length } = header;
     const start = this.#offset + line.length;
