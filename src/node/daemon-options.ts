@@ -89,9 +89,4 @@ Logging options:
   --syslog-method=(libc|unix:file|udp:ip:port)
                            specify how to send messages to syslog daemon
   --syslog-target=HOST:PORT  also send syslog msgs to HOST:PORT via UDP
-
-Other options:
-  --unixctl=SOCKET        override default control socket name
-  -h, --help              display this help message
-  -V, --version           display version information
 `;

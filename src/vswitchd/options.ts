@@ -1,6 +1,7 @@
 /** The command line of ovs-vswitchd. */
 import type { OptionSpec, ParsedOption } from '../base/getopt.ts';
 import type { TlsSettings } from '../base/host.ts';
+import { streamUsage } from '../base/stream-usage.ts';
 import { BOOTSTRAP_OPTIONS, TLS_OPTIONS, tlsSettings } from '../base/tls-options.ts';
 import type { DummyLevel } from '../datapath/dummy/provider.ts';
 
@@ -50,4 +51,13 @@ export const vswitchdUsage = (program: string, runDir: string, daemonUsage: stri
 usage: ${program} [OPTIONS] [DATABASE]
 where DATABASE is a socket on which ovsdb-server is listening
       (default: "unix:${runDir}/db.sock").
-${daemonUsage}`;
+${streamUsage('DATABASE', false, true)}${daemonUsage}
+DPDK options:
+Configuration of DPDK via command-line is removed from this
+version of Open vSwitch. DPDK is configured through ovsdb.
+
+Other options:
+  --unixctl=SOCKET          override default control socket name
+  -h, --help                display this help message
+  -V, --version             display version information
+`;

@@ -1,9 +1,9 @@
 /** What ovs-vsctl --help prints. */
+import { streamUsage } from '../../base/stream-usage.ts';
 import type { SchemaSpec } from '../../ovsdb/schemas/spec.ts';
 import type { DbCtlSchema } from '../db-ctl/context.ts';
 import { DB_COMMANDS_USAGE, tablesUsage } from '../db-ctl/usage.ts';
 import { logUsage } from '../log-options.ts';
-import { streamUsage } from '../stream-options.ts';
 import { TABLE_USAGE } from '../table.ts';
 import type { ToolIo } from '../tool.ts';
 

@@ -1,7 +1,8 @@
 /** What ovsdb-client --help prints. */
+
 import { REPLAY_USAGE } from '../../base/replay-options.ts';
+import { streamUsage } from '../../base/stream-usage.ts';
 import { logUsage } from '../log-options.ts';
-import { streamUsage } from '../stream-options.ts';
 import { TABLE_USAGE } from '../table.ts';
 import type { ToolIo } from '../tool.ts';
 

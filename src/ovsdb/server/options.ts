@@ -2,6 +2,7 @@
 import type { OptionSpec, ParsedOption } from '../../base/getopt.ts';
 import type { TlsSettings } from '../../base/host.ts';
 import { REPLAY_OPTIONS, REPLAY_USAGE } from '../../base/replay-options.ts';
+import { streamUsage } from '../../base/stream-usage.ts';
 import { BOOTSTRAP_OPTIONS, TLS_OPTIONS, tlsSettings } from '../../base/tls-options.ts';
 
 export const OVSDB_SERVER_OPTIONS = {
@@ -85,29 +86,7 @@ ${dbdir}/conf.db.
 
 JSON-RPC options (may be specified any number of times):
   --remote=REMOTE         connect or listen to REMOTE
-
-Active JSON-RPC connection methods:
-  tcp:HOST:PORT           PORT at remote HOST
-  ssl:HOST:PORT           SSL/TLS PORT at remote HOST
-  unix:FILE               Unix domain socket named FILE
-Passive JSON-RPC connection methods:
-  ptcp:PORT[:IP]          listen to TCP PORT on IP
-  pssl:PORT[:IP]          listen for SSL/TLS on PORT on IP
-  punix:FILE              listen on Unix domain socket FILE
-PKI configuration (required to use SSL/TLS):
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
-  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
-SSL/TLS options:
-  --ssl-protocols=PROTOS    range of SSL/TLS protocols to enable
-  --ssl-ciphers=CIPHERS     list of SSL/TLS ciphers to enable
-                            with TLSv1.2
-  --ssl-ciphersuites=SUITES list of SSL/TLS ciphersuites to
-                            enable with TLSv1.3 and later
-  --ssl-server-name=NAME    server name for TLS Server Name
-                            Indication (SNI)
-
+${streamUsage('JSON-RPC', true, true)}
 Configuration file:
   --config-file PATH      Use configuration file as a source of
                           database and JSON-RPC configuration.
