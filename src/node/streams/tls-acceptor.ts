@@ -15,6 +15,9 @@ import { tlsStream } from './tls-stream.ts';
 const log = vlog('stream_ssl');
 const contentLimit = new RateLimit(5, 5);
 const acceptLimit = new RateLimit(5, 5);
+/** Where the C programs tell of all connections that are lost. */
+const dropLog = vlog('reconnect');
+const dropLimit = new RateLimit(10, 25);
 
 const MAX_HANDSHAKES = 256;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -61,7 +64,10 @@ export class TlsAcceptor {
     this.#handshakes.set(name, socket);
     let content: string | undefined;
     socket.once('close', () => {
-      if (this.#handshakes.get(name) === socket) this.#handshakes.delete(name);
+      if (this.#handshakes.get(name) === socket) {
+        this.#handshakes.delete(name);
+        dropLog.warnRl(dropLimit, `${name}: connection dropped (Protocol error)`);
+      }
       if (content !== undefined)
         log.warnRl(contentLimit, `${name}: received ${content} data on SSL/TLS channel`);
     });
@@ -77,7 +83,9 @@ export class TlsAcceptor {
 
   /** Drops the connections whose handshake is not done. */
   close(): void {
-    for (const socket of this.#handshakes.values()) socket.destroy();
+    const sockets = [...this.#handshakes.values()];
+    this.#handshakes.clear();
+    for (const socket of sockets) socket.destroy();
   }
 
   #current(): tls.Server {

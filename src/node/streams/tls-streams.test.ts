@@ -126,6 +126,26 @@ describe('TLS streams', { skip: whyNoOpenssl() ?? false, timeout: 60_000 }, () =
     await until('the end', () => server.ended.includes(accepted));
   });
 
+  test('a peer that does not read makes a backlog, and its end is told once it does', async () => {
+    const client = await connect(streamsWith(settings(bob, ca.cert)), server.port);
+    await until('the server', () => server.accepted.at(-1)?.remote?.port === client.local!.port);
+    const sending = server.accepted.at(-1)!;
+    client.pause();
+    let drained = 0;
+    sending.events = { data() {}, close() {}, drain: () => drained++ };
+    const total = 16 << 20;
+    for (let sent = 0; sent < total; sent += 1 << 20) sending.send(new Uint8Array(1 << 20));
+    await new Promise((done) => setTimeout(done, 100));
+    assert.ok(sending.backlog > 0);
+    assert.equal(drained, 0);
+    let got = 0;
+    client.events = { data: (bytes) => (got += bytes.length), close() {} };
+    client.resume();
+    await until('everything', () => got === total && drained === 1);
+    assert.equal(sending.backlog, 0);
+    client.close();
+  });
+
   test('what is missing in the settings is told, and nothing is sent', async () => {
     const port = server.port;
     const lines = await logged(() =>
@@ -266,6 +286,7 @@ describe('TLS streams', { skip: whyNoOpenssl() ?? false, timeout: 60_000 }, () =
     });
     assert.ok(lines.includes('WARN|SSL_accept: error:0A00010B:SSL routines::wrong version number'));
     assert.ok(lines.some((line) => /^WARN\|ssl:.*: received JSON-RPC data on SSL\/TLS channel$/.test(line)));
+    assert.ok(lines.some((line) => /WARN\|ssl:.*: connection dropped \(Protocol error\)$/.test(line)));
   });
 
   test('any number of peers that say nothing keeps nobody out', async () => {
