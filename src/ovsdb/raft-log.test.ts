@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Json } from '../jsonrpc/json.ts';
+import { OvsdbError } from './ovsdb-error.ts';
 import { parseRaftHeader, parseRaftRecord } from './raft-log.ts';
 
 const SID = '11111111-2222-3333-4444-555555555555';
@@ -49,4 +52,42 @@ test('what is missing or superfluous is told', () => {
   assert.throws(() => parseRaftRecord({ term: 1, foo: 2 }), /'foo' is present but not allowed here/);
   assert.throws(() => parseRaftRecord({ term: -1 }), /negative or too large/);
   assert.throws(() => parseRaftHeader(undefined), /raft header/);
+});
+
+test('whatever is in a file is a record or an error of the database', () => {
+  const names = [
+    'term',
+    'index',
+    'vote',
+    'leader',
+    'note',
+    'commit_index',
+    'data',
+    'eid',
+    'servers',
+    'comment',
+  ];
+  const headers = [
+    'server_id',
+    'cluster_id',
+    'local_address',
+    'name',
+    'remote_addresses',
+    'prev_servers',
+    'prev_index',
+  ];
+  const value = fc.oneof(fc.jsonValue(), fc.nat(), fc.constant(SID), fc.constant({}));
+  const record = fc.dictionary(fc.constantFrom(...names, ...headers), value);
+  fc.assert(
+    fc.property(fc.oneof(record, fc.jsonValue()), (json) => {
+      for (const parse of [parseRaftHeader, parseRaftRecord]) {
+        try {
+          parse(json as Json);
+        } catch (error) {
+          assert.ok(error instanceof OvsdbError, String(error));
+        }
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
