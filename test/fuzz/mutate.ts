@@ -88,6 +88,59 @@ export function mutateBytes(random: Random, good: Uint8Array): Uint8Array {
   return bytes;
 }
 
+interface Tlv {
+  readonly at: number;
+  readonly length: number;
+}
+
+/** Pieces that could be a type, a length over both, and a value: actions, instructions, properties, buckets. */
+function tlvsOf(bytes: Uint8Array): Tlv[] {
+  const found: Tlv[] = [];
+  for (let at = 8; at + 4 <= bytes.length; at += 4) {
+    for (const lengthAt of [at + 2, at]) {
+      const length = (bytes[lengthAt]! << 8) | bytes[lengthAt + 1]!;
+      if (length >= 4 && length % 4 === 0 && at + length <= bytes.length) found.push({ at, length });
+    }
+  }
+  return found;
+}
+
+/**
+ * A copy in which a structure is doubled, gone, exchanged for one of `other`, longer or shorter. The lengths of those
+ * around it are made to fit, mostly.
+ */
+export function mutateTlvs(random: Random, good: Uint8Array, other: Uint8Array): Uint8Array {
+  const tlvs = tlvsOf(good);
+  if (tlvs.length === 0) return good.slice();
+  const { at, length } = random.pick(tlvs);
+  const piece = good.subarray(at, at + length);
+  const lent = tlvsOf(other);
+  const borrowed = lent.length > 0 ? random.pick(lent) : { at: 0, length: 8 };
+  const noise = Uint8Array.from({ length: 8 * (1 + random.below(3)) }, () => random.pick(EDGES));
+  const put = [
+    [...piece, ...piece],
+    [],
+    [...other.subarray(borrowed.at, borrowed.at + borrowed.length)],
+    [...piece, ...noise],
+    [...piece.subarray(0, Math.max(4, length - 8))],
+    [...piece, ...other.subarray(borrowed.at, borrowed.at + borrowed.length)],
+  ][random.below(6)]!;
+  const changed = Uint8Array.of(...good.subarray(0, at), ...put, ...good.subarray(at + length));
+  const delta = put.length - length;
+  for (const outer of tlvs) {
+    const isAround = outer.at <= at && outer.at + outer.length >= at + length;
+    if (!isAround || random.below(16) === 0) continue;
+    for (const lengthAt of [outer.at + 2, outer.at]) {
+      if (((changed[lengthAt]! << 8) | changed[lengthAt + 1]!) !== outer.length) continue;
+      const fitted = outer.length + delta;
+      changed[lengthAt] = fitted >> 8;
+      changed[lengthAt + 1] = fitted & 0xff;
+      break;
+    }
+  }
+  return changed.slice(0, 0xffff);
+}
+
 /** A damaged copy; `others` lend pieces. */
 export function mutateText(random: Random, good: string, others: readonly string[]): string {
   let text = good;

@@ -1,7 +1,7 @@
 /** No bytes make the OpenFlow decoder or printer do anything but decode, print or refuse. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { after, test } from 'node:test';
 import { ByteWriter } from '../../src/base/bytes.ts';
 import { MessageFramer } from '../../src/ofproto/connmgr/framing.ts';
 import { OfpError } from '../../src/openflow/errors.ts';
@@ -12,7 +12,7 @@ import type { OfpBody, OfpMessage } from '../../src/openflow/messages/message.ts
 import { putHeaders, RAWS } from '../../src/openflow/messages/raw.ts';
 import { parseFlow } from '../../src/openflow/parse/flow-mod.ts';
 import { parseGroupMod } from '../../src/openflow/parse/group-mod.ts';
-import { fuzz, mutateBytes, type Random } from './mutate.ts';
+import { fuzz, mutateBytes, mutateTlvs, type Random } from './mutate.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 const golden = (name: string): unknown =>
@@ -70,8 +70,30 @@ const GROUPS = [
   'group_id=2,type=ff,bucket=watch_port:1,output:3,bucket=watch_group:2,actions=drop',
 ];
 
-/** Whole messages; those that mutation finds are added. */
-const corpus: Uint8Array[] = [];
+/**
+ * Whole messages. Kept are the shortest that were found for each form, version and outcome; `FUZZ_KEEP=1` writes them
+ * back with what this run finds. Those that mutation finds are added while it runs.
+ */
+const CORPUS = new URL('corpus/openflow.hex', import.meta.url);
+const kept = readFileSync(CORPUS, 'utf8').split('\n').filter(Boolean);
+const corpus: Uint8Array[] = kept.map(hex);
+const KEPT_BYTES = 192;
+/** The shortest message by what is particular about it. */
+const shortest = new Map<string, Uint8Array>();
+
+function keep(bytes: Uint8Array, version: number, outcome: string): void {
+  if (bytes.length > KEPT_BYTES) return;
+  const key = `${version} ${bytes[1]} ${outcome}`;
+  const known = shortest.get(key);
+  if (!known) corpus.push(bytes);
+  if (!known || known.length > bytes.length) shortest.set(key, bytes);
+}
+
+after(() => {
+  if (!process.env['FUZZ_KEEP']) return;
+  const lines = new Set([...shortest.values()].map((bytes) => Buffer.from(bytes).toString('hex')));
+  writeFileSync(CORPUS, `${[...lines].sort().join('\n')}\n`);
+});
 for (let version = 1; version <= 6; version++) {
   const bodies: OfpBody[] = [
     ...FLOWS.map((text): OfpBody => ({ kind: 'flow_mod', ...parseFlow(text, 'add').value })),
@@ -91,18 +113,64 @@ for (let version = 1; version <= 6; version++) {
     }
   }
 }
+/** The same bytes with others before and behind them, which nobody may look at. */
+function surrounded(bytes: Uint8Array): Uint8Array {
+  const around = new Uint8Array(bytes.length + 64).fill(0x5a);
+  around.set(bytes, 32);
+  return around.subarray(32, 32 + bytes.length);
+}
+
+/** How many values there are in one, all levels together. */
+function countValues(value: unknown): number {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return 1;
+  let count = 1;
+  for (const inner of value instanceof Set ? value : Object.values(value)) count += countValues(inner);
+  return count;
+}
+
+/** A message that says nothing is still a value of so many parts; beyond that every byte may be worth a few. */
+const VALUES_OF_ALL = 1500;
+const VALUES_PER_BYTE = 8;
+/** Dumps have five characters a byte and their offsets, nested messages have dumps of their own. */
+const TEXT_OF_ALL = 20_000;
+const TEXT_PER_BYTE = 400;
+
 function exercise(bytes: Uint8Array): void {
   const at = `${Buffer.from(bytes).toString('hex')}`;
   try {
-    for (const verbosity of [0, 2, 3]) assert.ok(formatBytes(bytes, { verbosity }).endsWith('\n'));
+    for (const verbosity of [0, 2, 3]) {
+      const text = formatBytes(bytes, { verbosity });
+      assert.ok(text.endsWith('\n'));
+      assert.ok(
+        text.length < TEXT_OF_ALL + TEXT_PER_BYTE * bytes.length,
+        `${text.length} characters of text`,
+      );
+      assert.equal(
+        formatBytes(surrounded(bytes), { verbosity }),
+        text,
+        'text of bytes outside of the message',
+      );
+    }
     if (bytes.length < 8 || ((bytes[2]! << 8) | bytes[3]!) !== bytes.length) return;
-    const { message } = tryDecodeMessage(bytes);
+    const { message, error } = tryDecodeMessage(bytes);
+    keep(bytes, bytes[0]!, error ? error.code : outcomeOf(message));
     if (!message) return;
-    if (corpus.length < 2000) corpus.push(bytes);
+    const values = countValues(message);
+    assert.ok(values < VALUES_OF_ALL + VALUES_PER_BYTE * bytes.length, `${values} values`);
     again(message);
   } catch (error) {
     throw new Error(`with ${at}`, { cause: error });
   }
+}
+
+/** What is in a message, so that different ones are kept: its kind and the kinds of its actions. */
+function outcomeOf(message: OfpMessage | undefined): string {
+  const kinds = new Set<string>();
+  JSON.stringify(message, (key, value: unknown) => {
+    if (key === 'kind' || key === 'field' || key === 'event') kinds.add(String(value));
+    return typeof value === 'bigint' || ArrayBuffer.isView(value) || value instanceof Set ? 0 : value;
+  });
+  return [...kinds].slice(0, 2).join(' ');
 }
 
 /** What was decoded can be printed, and encoded or refused; what is encoded can be decoded. */
@@ -122,7 +190,9 @@ test('every kind of message of every version decodes, prints or is refused, what
   fuzz((random) => {
     const good = random.below(2) === 0 ? random.pick(corpus) : compose(random);
     exercise(fitLength(good.slice()));
-    const bad = mutateBytes(random, good);
+    const structures = mutateTlvs(random, good, random.pick(corpus));
+    exercise(fitLength(structures));
+    const bad = mutateBytes(random, random.below(2) === 0 ? structures : good);
     exercise(random.below(8) === 0 ? bad : fitLength(bad));
   });
 });
