@@ -2,9 +2,11 @@
 import { ERRNO } from '../../base/errno.ts';
 import { vlog } from '../../base/vlog.ts';
 import type { CtEntry, DpifConntrack } from '../../datapath/dpif-provider.ts';
+import { ctMatchText } from '../../openflow/messages/ct-flush.ts';
 import type { CtMatch, CtTuple } from '../../openflow/messages/message.ts';
 
 const log = vlog('conntrack');
+const requests = vlog('ct_dpif');
 
 const IPPROTO_ICMP = 1;
 const IPPROTO_ICMPV6 = 58;
@@ -38,17 +40,25 @@ const matches =
     ((m.mark ^ entry.mark) & m.markMask) === 0 &&
     ((m.labels ^ entry.labels) & m.labelsMask) === 0n;
 
+/** Forgets all connections, or those of a zone. @param dpif the datapath's name, for the log */
+export function flushZone(conntrack: DpifConntrack, zone: number | undefined, dpif: string): void {
+  requests.dbg(() => `${dpif}: ct_flush: ${zone === undefined ? '<all>' : `zone ${zone}`}`);
+  conntrack.flush(zone);
+}
+
 /**
  * Forgets the connections that match.
+ * @param dpif the datapath's name, for the log
  * @returns 0 or an errno: one connection that was named in full must exist
  */
-export function flushConnections(conntrack: DpifConntrack, match: CtMatch): number {
+export function flushConnections(conntrack: DpifConntrack, match: CtMatch, dpif: string): number {
   const { orig, reply, ipProto: proto, zone } = match;
   const byTuples = match.markMask === 0 && match.labelsMask === 0n && isZero(reply, proto);
   if (byTuples && isZero(orig, proto) && proto === 0 && match.l3Type === 0) {
-    conntrack.flush(zone);
+    flushZone(conntrack, zone, dpif);
     return 0;
   }
+  requests.dbg(() => `${dpif}: ct_flush: zone=${zone ?? 0} ${ctMatchText(match)}`);
   if (!byTuples || !isWhole(orig, proto)) {
     conntrack.flush(zone, matches(match));
     return 0;

@@ -45,14 +45,15 @@ const dump: DpctlCommand = (world, rest, { verbose, statistics }) => {
 };
 
 const flush: DpctlCommand = (world, rest) => {
-  const conntrack = open(world, rest, 6, 'failed to flush conntrack');
+  const dpif = openDatapath(world, rest, 6);
+  const conntrack = dpif.conntrack ?? fail('failed to flush conntrack', new SystemError('ENOTSUP'));
   let match: CtMatch;
   try {
     match = parseCtMatch(rest);
   } catch (error) {
     return fail(error instanceof ParseError ? error.message : String(error), invalid);
   }
-  const errno = flushConnections(conntrack, match);
+  const errno = flushConnections(conntrack, match, `${dpif.type}@${dpif.name}`);
   return errno === 0 ? '' : fail('failed to flush conntrack', new SystemError(errno));
 };
 

@@ -42,7 +42,7 @@ import type { Rule } from '../rule.ts';
 import { TBL_INTERNAL } from '../table.ts';
 import type { Backer, Backers } from './backer.ts';
 import { Bundle, type BundleSettings } from './bundle.ts';
-import { flushConnections } from './conntrack-flush.ts';
+import { flushConnections, flushZone } from './conntrack-flush.ts';
 import type { DatapathFeatures } from './features.ts';
 import { type GroupForwarding, groupForwarding } from './group-forwarding.ts';
 import { type MirrorSettings, Mirrors } from './mirrors.ts';
@@ -580,10 +580,10 @@ export class OfprotoDpif implements OfprotoProvider {
   }
 
   ctFlush(message: Message<'ct_flush'> | Message<'ct_flush_zone'>): void {
-    const { conntrack } = this.backer.dpif;
-    if (!conntrack) return;
-    if (message.kind === 'ct_flush_zone') conntrack.flush(message.zone);
-    else flushConnections(conntrack, message);
+    const { dpif, fullName } = this.backer;
+    if (!dpif.conntrack) return;
+    if (message.kind === 'ct_flush_zone') flushZone(dpif.conntrack, message.zone, fullName);
+    else flushConnections(dpif.conntrack, message, fullName);
   }
 
   /** Sends a packet through a list of actions, e.g. from a controller or a protocol of the switch itself. */
