@@ -13,6 +13,7 @@ import {
 import { ServerProgram } from '../../ovsdb/server/program.ts';
 import { runDaemon } from '../daemon.ts';
 import { daemonUsage } from '../daemon-options.ts';
+import { releaseMemoryWhenIdle } from '../idle-memory.ts';
 
 const log = vlog('ovsdb_server');
 
@@ -37,6 +38,7 @@ void runDaemon({
       return '';
     });
     if (!(await server.start())) fatal('server configuration failed');
+    releaseMemoryWhenIdle(host.loop);
     if (settings.run === undefined) {
       // A detached daemon says it in its log only.
       host.loop.defer(() => log.info(`${program} (Open vSwitch) ${OVS_VERSION}`));
