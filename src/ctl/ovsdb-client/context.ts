@@ -67,6 +67,9 @@ export class Client {
     this.io.out(`${this.settings.style.pretty ? prettyJson(json) : sortedJson(json)}\n`);
   }
 
+  /** Makes `follow` fail. */
+  endFollowing: (why: string) => void = () => {};
+
   complain(message: string): void {
     this.io.err(`${this.io.program}: ${message}\n`);
   }
@@ -165,10 +168,14 @@ export class Client {
     }
   }
 
-  /** Runs until the connection breaks (an error) or, when detached, the user says "exit". @throws ToolError */
+  /**
+   * Runs until the connection breaks (an error), `endFollowing` is called or, when detached, the user says "exit".
+   * @throws ToolError
+   */
   follow(): Promise<void> {
     if (!this.detached) this.io.expectSignals?.();
     return new Promise((resolve, reject) => {
+      this.endFollowing = (why) => reject(new ToolError(`${this.rpc.name}: ${why}`));
       this.rpc.onClosed = (error) =>
         reject(new ToolError(`${this.rpc.name}: receive failed (${error?.message ?? 'End of file'})`));
       this.detached?.commands.register('exit', '', 0, 0, () => {

@@ -193,9 +193,7 @@ async function runMonitor(
   let started = false;
   rpc.onNotification = (notification, params) => {
     if (notification === 'monitor_canceled') {
-      client.complain(`${rpc.name}: ${database} database was removed`);
-      rpc.close();
-      rpc.onClosed(undefined);
+      client.endFollowing(`${database} database was removed`);
       return;
     }
     if (notification !== NOTIFICATION[method] || params[0] !== null) return;
