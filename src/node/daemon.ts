@@ -1,13 +1,8 @@
 /**
- * The process around a daemon: options, log file, pidfile, control socket, detaching, monitoring, signals.
- *
- * Node cannot fork, so `--detach` starts this program once more with the same arguments and waits until the
- * new process says (a byte on descriptor 3) that it serves; `--monitor` puts a process in between that starts
- * it again when it crashes. C counterparts: lib/daemon-unix.c, lib/fatal-signal.c.
+ * The process around a daemon: options, log file, pidfile, control socket, signals. Those that start it and watch over it
+ * are in daemon-processes.ts. C counterparts: lib/daemon-unix.c, lib/fatal-signal.c.
  */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { type OptionSpec, type ParsedOption, parseOptions, UsageError } from '../base/getopt.ts';
 import { SystemError } from '../base/host.ts';
@@ -16,6 +11,14 @@ import { UnixctlCommands } from '../base/unixctl.ts';
 import { OVS_VERSION, versionText } from '../base/version.ts';
 import { setVlogLevel, vlog } from '../base/vlog.ts';
 import { DAEMON_OPTIONS, type DaemonSettings, daemonSettings } from './daemon-options.ts';
+import {
+  crashState,
+  daemonRole,
+  forwardReady,
+  monitor,
+  nameProcess,
+  startChild,
+} from './daemon-processes.ts';
 import { handleFatalSignals } from './fatal-signals.ts';
 import { lockExclusive, lockHolder } from './file-lock.ts';
 import { NodeHost } from './host.ts';
@@ -27,15 +30,6 @@ import { programName } from './tool-main.ts';
 import { startUnixctlServer } from './unixctl-server.ts';
 
 const log = vlog('daemon_unix');
-
-/** In the environment of the processes that this one starts: what they are. */
-const ROLE = 'OVS_TS_DAEMON';
-/** Where a started process reports that it serves. */
-const READY_FD = 3;
-/** In a monitored daemon: the file of {@link DaemonContext.crashState}. */
-const STATE_FD = 4;
-/** A crashing daemon is started at most this often. */
-const RESTART_INTERVAL_MS = 10_000;
 
 export interface DaemonContext<Id extends string> {
   readonly host: NodeHost;
@@ -53,7 +47,7 @@ export interface DaemonContext<Id extends string> {
   atExit(fn: () => void): void;
   /** Ends the process; pidfile and control socket go. */
   exit(status: number): never;
-  /** Logs, prints "PROGRAM: MESSAGE" and ends with status 1. */
+  /** Prints "PROGRAM: MESSAGE" and ends with status 1. */
   fatal(message: string): never;
 }
 
@@ -104,125 +98,18 @@ export async function runDaemon<Id extends string>(daemon: Daemon<Id>): Promise<
     fs.writeSync(1, versionText(program) + (daemon.versionLines ?? ''));
     process.exit(0);
   }
-  const role = process.env[ROLE];
+  nameProcess(program);
+  const role = daemonRole();
   if (role === undefined && settings.detach) {
     startChild(settings.monitor ? 'monitor' : 'child', true, undefined, (status) => process.exit(status));
     return;
   }
   if (settings.monitor && role !== 'child') {
-    monitor(daemon, sink, role === 'monitor');
+    monitor(program, role === 'monitor', () => detachStandardStreams(daemon, sink));
     return;
   }
   const own = parsed.options.filter((o) => o.id in daemon.options) as ParsedOption<Id>[];
   await serve(daemon, { program, host, sink, settings, options: own, args: parsed.args });
-}
-
-/**
- * Starts this program again in a role. `ended` gets the exit status: 0 once it serves, or that of its death.
- * @param state descriptor of the file for {@link DaemonContext.crashState}, if it gets one
- * @param onServing called when a child that is not detached serves
- */
-function startChild(
-  role: string,
-  detached: boolean,
-  state: number | undefined,
-  ended: (status: number, signal: string | null) => void,
-  onServing: () => void = () => {},
-): void {
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...process.argv.slice(2)], {
-    detached,
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...(state === undefined ? [] : [state])],
-    env: { ...process.env, [ROLE]: role },
-  });
-  let served = false;
-  child.stdio[READY_FD]!.on('data', () => {
-    served = true;
-    if (detached) {
-      ended(0, null);
-      return;
-    }
-    forwardReady();
-    onServing();
-  });
-  child.on('exit', (status, signal) => {
-    if (!detached || !served) ended(status ?? 1, signal);
-  });
-}
-
-/** The descriptor is closed once it was written to, and its number may be another file's then. */
-let readyForwarded = false;
-
-/** Tells whoever started this process that it serves. */
-function forwardReady(): void {
-  if (process.env[ROLE] === undefined || readyForwarded) return;
-  readyForwarded = true;
-  try {
-    fs.writeSync(READY_FD, '\0');
-    fs.closeSync(READY_FD);
-  } catch {
-    // The starter went away, or was told before.
-  }
-}
-
-/** A nameless file that outlives the daemon's crashes and nothing else. */
-function openStateFile(): number {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-'));
-  const file = path.join(dir, 'state');
-  const fd = fs.openSync(file, 'w+', 0o600);
-  fs.unlinkSync(file);
-  fs.rmdirSync(dir);
-  return fd;
-}
-
-/** What a daemon wants back after a crash; only a monitored one has it. */
-const crashState = {
-  load(): string {
-    const { size } = fs.fstatSync(STATE_FD);
-    const bytes = Buffer.alloc(size);
-    fs.readSync(STATE_FD, bytes, 0, size, 0);
-    return bytes.toString();
-  },
-  save(text: string): void {
-    fs.ftruncateSync(STATE_FD);
-    fs.writeSync(STATE_FD, text, 0);
-  },
-};
-
-/** Stays between the starter and the daemon, and starts the daemon again when it dies of a crash. */
-function monitor<Id extends string>(daemon: Daemon<Id>, sink: LogSink, detached: boolean): void {
-  let crashes = 0;
-  let attached = detached;
-  // As the daemon itself does when it serves; its successors have what this process has left.
-  const detach = (): void => {
-    if (!attached) return;
-    attached = false;
-    detachStandardStreams(daemon, sink);
-  };
-  let lastRestart = Number.NEGATIVE_INFINITY;
-  const state = openStateFile();
-  const run = (): void => {
-    const ended = (status: number, signal: string | null): void => {
-      const why = signal === null ? `exited with status ${status}` : `killed (${signal})`;
-      if (
-        !['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGPIPE', 'SIGSEGV'].includes(signal ?? '')
-      ) {
-        log.info(`daemon died, ${why}, exiting`);
-        process.exit(signal === null ? status : 1);
-      }
-      crashes++;
-      const wait = Math.max(0, lastRestart + RESTART_INTERVAL_MS - Date.now());
-      if (wait > 0)
-        log.warn(`${crashes} crashes: daemon died, ${why}, waiting until 10 seconds since last restart`);
-      setTimeout(() => {
-        lastRestart = Date.now();
-        log.err(`${crashes} crashes: daemon died, ${why}, restarting`);
-        run();
-      }, wait);
-    };
-    startChild('child', false, state, ended, detach);
-  };
-  run();
-  if (detached) process.title = 'monitoring daemon';
 }
 
 interface Setup<Id extends string> {
@@ -244,11 +131,15 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
     cleanUp();
     process.exit(status);
   };
+  const die = (message: string): never => {
+    fs.writeSync(2, `${program}: ${message}\n`);
+    return exit(1);
+  };
+  /** For what is wrong with the process rather than with what it was asked to do. */
   const fatal = (message: string): never => {
     setVlogLevel(undefined, 'console', 'off');
     log.emer(message);
-    fs.writeSync(2, `${program}: ${message}\n`);
-    return exit(1);
+    return die(message);
   };
   setFileLocker({ lockExclusive, lockHolder });
   if (settings.logFile !== undefined) {
@@ -300,7 +191,7 @@ async function serve<Id extends string>(daemon: Daemon<Id>, setup: Setup<Id>): P
       crashState: settings.monitor ? crashState : undefined,
       atExit: (fn) => hooks.push(fn),
       exit,
-      fatal,
+      fatal: die,
     });
   } catch (error) {
     if (error instanceof SystemError) fatal(error.message);
