@@ -1,7 +1,7 @@
 /** The host on Linux and Node: implements `Host` of src/base/host.ts. One a process. */
 import fs from 'node:fs';
 import { Clock } from '../base/clock.ts';
-import type { Directories, Host, Random, Storage, Streams } from '../base/host.ts';
+import type { Directories, Host, Http, Random, Storage, Streams } from '../base/host.ts';
 import { Loop, type LoopDriver } from '../base/loop.ts';
 import { NodeHttp } from './http.ts';
 import type { ReplayMode } from './replay/replay.ts';
@@ -83,7 +83,7 @@ export class NodeHost implements Host {
   /** These two are replaced when the host records or replays. */
   random: Random = new NodeRandom();
   streams: Streams;
-  readonly http = new NodeHttp();
+  readonly http: Http;
   readonly storage: Storage = new NodeStorage();
   readonly dirs: Directories;
 
@@ -91,7 +91,9 @@ export class NodeHost implements Host {
   constructor({ quick = false } = {}) {
     const env = process.env;
     this.dirs = directories(env);
-    this.streams = new NodeStreams(this.dirs.run, quick);
+    const streams = new NodeStreams(this.dirs.run, quick);
+    this.streams = streams;
+    this.http = new NodeHttp(() => streams.tlsParameters());
     // Node loads `performance` when it is first used, which costs 4 ms.
     const monotonicMs = quick ? hrtimeMs : (): number => performance.now();
     const clock = new Clock({ monotonicMs, wallMs: () => Date.now() });

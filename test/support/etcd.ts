@@ -1,5 +1,5 @@
 /** Members of an etcd cluster on loopback, which may be killed and started again. Ends only processes that it started. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -35,21 +35,33 @@ interface Member {
   child: ChildProcess | undefined;
 }
 
+/** Files; clients' certificates must be of the same authority. */
+export interface EtcdTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
 export class EtcdCluster {
   readonly dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-etcd-'));
   readonly members: readonly Member[];
 
-  private constructor(ports: readonly number[]) {
+  readonly #tls: EtcdTls | undefined;
+
+  private constructor(ports: readonly number[], tls: EtcdTls | undefined) {
+    this.#tls = tls;
+    const scheme = tls ? 'https' : 'http';
     this.members = Array.from({ length: ports.length / 2 }, (_, i) => ({
       name: `m${i}`,
-      clientUrl: `http://127.0.0.1:${ports[2 * i]}`,
+      clientUrl: `${scheme}://127.0.0.1:${ports[2 * i]}`,
       peerUrl: `http://127.0.0.1:${ports[2 * i + 1]}`,
       child: undefined,
     }));
   }
 
-  static async start(n = 3): Promise<EtcdCluster> {
-    const cluster = new EtcdCluster(await freePorts(2 * n));
+  /** @param tls what clients have to speak; the members among themselves do not */
+  static async start(n = 3, tls?: EtcdTls): Promise<EtcdCluster> {
+    const cluster = new EtcdCluster(await freePorts(2 * n), tls);
     try {
       for (let i = 0; i < n; i++) cluster.run(i);
       await cluster.healthy();
@@ -81,6 +93,10 @@ export class EtcdCluster {
         ['--initial-advertise-peer-urls', peerUrl],
         ['--initial-cluster', this.members.map((m) => `${m.name}=${m.peerUrl}`).join(',')],
         ['--initial-cluster-token', path.basename(this.dir)],
+        this.#tls
+          ? ['--cert-file', this.#tls.cert, '--key-file', this.#tls.key, '--trusted-ca-file', this.#tls.ca]
+          : [],
+        this.#tls ? ['--client-cert-auth'] : [],
       ].flat(),
       { stdio: ['ignore', log, log] },
     );
@@ -105,7 +121,7 @@ export class EtcdCluster {
     for (const [i, { clientUrl, name }] of this.members.entries()) {
       if (!this.isRunning(i)) continue;
       for (let tries = 0; ; tries++) {
-        if (await answers(clientUrl)) break;
+        if (await this.#answers(clientUrl)) break;
         if (tries > 300 || !this.isRunning(i))
           throw new Error(
             `etcd does not answer: ${fs.readFileSync(path.join(this.dir, `${name}.log`), 'utf8')}`,
@@ -119,14 +135,19 @@ export class EtcdCluster {
     await Promise.all(this.members.map((_, i) => this.kill(i)));
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
-}
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    const signal = AbortSignal.timeout(2000);
-    const reply = await fetch(`${url}/v3/kv/range`, { method: 'POST', body: '{"key":"Zm9v"}', signal });
-    return reply.ok;
-  } catch {
-    return false;
+  async #answers(url: string): Promise<boolean> {
+    if (this.#tls) {
+      const { cert, key, ca } = this.#tls;
+      const args = ['--endpoints', url, '--cert', cert, '--key', key, '--cacert', ca, 'endpoint', 'health'];
+      return spawnSync('etcdctl', args, { env: { ...process.env, ETCDCTL_API: '3' } }).status === 0;
+    }
+    try {
+      const signal = AbortSignal.timeout(2000);
+      const reply = await fetch(`${url}/v3/kv/range`, { method: 'POST', body: '{"key":"Zm9v"}', signal });
+      return reply.ok;
+    } catch {
+      return false;
+    }
   }
 }

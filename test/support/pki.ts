@@ -38,13 +38,20 @@ export class Authority {
     execFileSync('openssl', args, { stdio: 'pipe' });
   }
 
-  /** A key and the certificate for that common name. */
-  sign(commonName: string): KeyPair {
+  /**
+   * A key and the certificate for that common name.
+   * @param altName of the owner too, such as 'IP:127.0.0.1'
+   */
+  sign(commonName: string, altName?: string): KeyPair {
     const [key, request, cert] = ['key', 'req', 'cert'].map((what) => this.#file(`${commonName}-${what}`));
-    this.#openssl('req', '-new', ...NEW_KEY, '-keyout', key!, '-out', request!, '-subj', `/CN=${commonName}`);
+    const extension = altName === undefined ? [] : ['-addext', `subjectAltName=${altName}`];
+    this.#openssl(
+      ...['req', '-new', ...NEW_KEY, '-keyout', key!, '-out', request!, '-subj', `/CN=${commonName}`],
+      ...extension,
+    );
     this.#openssl(
       ...['x509', '-req', '-in', request!, '-CA', this.cert, '-CAkey', this.#file('cakey')],
-      ...['-CAcreateserial', '-days', '3650', '-out', cert!],
+      ...['-CAcreateserial', '-days', '3650', '-copy_extensions', 'copy', '-out', cert!],
     );
     fs.rmSync(request!);
     return { key: key!, cert: cert! };

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +14,7 @@ import { SimHost } from '../../src/sim/sim-host.ts';
 import { program, whyNoDebian } from '../support/daemons.ts';
 import { type DatabaseClient, DatabaseServer, toolOf } from '../support/database-server.ts';
 import { EtcdCluster, whyNoEtcd } from '../support/etcd.ts';
+import { Authority, whyNoOpenssl } from '../support/pki.ts';
 
 const ROUNDS = Number(process.env['OVS_TS_CLUSTER_ROUNDS'] ?? 8);
 const SEED = Number(process.env['OVS_TS_CLUSTER_SEED'] ?? 1);
@@ -315,6 +317,32 @@ describe('a database in etcd', { skip: whyNoEtcd() ?? false }, () => {
     assert.match(stdout, /Counter table\nn *\n-+\n\d+/);
     await servers[0]!.run();
   });
+});
+
+test('a database in an etcd that wants certificates', {
+  skip: whyNoEtcd() ?? whyNoOpenssl() ?? false,
+}, async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-etcd-tls-'));
+  const authority = new Authority(dir, 'ca');
+  const etcd = await EtcdCluster.start(1, {
+    ...authority.sign('member', 'IP:127.0.0.1'),
+    ca: authority.cert,
+  });
+  try {
+    const name = `etcd:${etcd.endpoints}/db`;
+    const schema = path.join(dir, 'db.ovsschema');
+    fs.writeFileSync(schema, JSON.stringify(SCHEMA));
+    const { key, cert } = authority.sign('server');
+    const args = [`--private-key=${key}`, `--certificate=${cert}`, `--ca-cert=${authority.cert}`];
+    assert.throws(() => toolOf('ours', 'create-cluster', name, schema), /certificate/);
+    toolOf('ours', ...args, 'create-cluster', name, schema);
+    const server = await DatabaseServer.start('ours', { serve: name, args });
+    assert.equal(errorIn(await transact(server, insert('by TLS'))), undefined);
+    await server.stop();
+  } finally {
+    await etcd.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 function whyNoPython(): string | false {

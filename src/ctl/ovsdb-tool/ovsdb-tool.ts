@@ -1,5 +1,6 @@
 /** ovsdb-tool: works on database files and schemas without a server. See ovsdb-tool(1). */
 import { type OptionSpec, parseOptions } from '../../base/getopt.ts';
+import { TLS_OPTIONS } from '../../base/tls-options.ts';
 import { parseUuid, ZERO_UUID } from '../../base/uuid.ts';
 import { versionText } from '../../base/version.ts';
 import { setVlogFromSpec, setVlogLevel } from '../../base/vlog.ts';
@@ -8,6 +9,7 @@ import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
 import { sameSchema, schemaFromJson } from '../../ovsdb/schema.ts';
 import { logUsage } from '../log-options.ts';
 import { schemaFromFile } from '../schema-file.ts';
+import { applyTlsOptions } from '../stream-options.ts';
 import { type Tool, ToolError, type ToolIo } from '../tool.ts';
 import { checkCluster } from './check-cluster.ts';
 import { createCluster, joinCluster, parseElectionTimer } from './cluster.ts';
@@ -29,6 +31,8 @@ const OPTIONS = {
   help: { long: 'help', short: 'h' },
   option: { long: 'option', short: 'o' },
   version: { long: 'version', short: 'V' },
+  // For databases in etcd; the C program has none of these.
+  ...TLS_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 
 interface Context {
@@ -271,6 +275,7 @@ export const ovsdbTool: Tool = async (argv, io) => {
       }
     }
   }
+  applyTlsOptions(io.host.streams, options);
   const [name, ...rest] = args;
   if (name === undefined) throw new ToolError('missing command name; use --help for help');
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

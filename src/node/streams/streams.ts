@@ -18,6 +18,7 @@ import { systemCall, toSystemError } from '../system-error.ts';
 import { NetStream, peerName } from './net-stream.ts';
 import { connectPipe, listenPipe } from './pipe-stream.ts';
 import { parseTarget, type Target } from './target.ts';
+import type { TlsParameters } from './tls-context.ts';
 import type { TlsStreams } from './tls-streams.ts';
 
 const log = vlog('stream');
@@ -60,6 +61,15 @@ export class NodeStreams implements Streams {
       return tls;
     });
     return this.#tls;
+  }
+
+  /**
+   * What TLS connections of other protocols are to be made with; undefined if nothing is configured.
+   * @throws SystemError ENOPROTOOPT, with the reasons in the log, when not enough is
+   */
+  async tlsParameters(): Promise<TlsParameters | undefined> {
+    if (Object.keys(this.#tlsSettings).length === 0) return undefined;
+    return (await this.#loadTls()).parameters();
   }
 
   connect(name: string, defaultPort: number, connector: StreamConnector): () => void {

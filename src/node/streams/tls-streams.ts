@@ -23,6 +23,11 @@ export class TlsStreams {
     this.#context.configure(settings);
   }
 
+  /** As `TlsContext.parameters`. */
+  parameters(): TlsParameters {
+    return this.#context.parameters();
+  }
+
   /** Connects as `Streams.connect` does. */
   connect(
     name: string,

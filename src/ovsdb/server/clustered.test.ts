@@ -209,6 +209,28 @@ test('a server that was cut off while records went finds its way by the snapshot
   assert.equal(errorOf(await inTime(host, b.transact(insert('y')))), undefined);
 });
 
+test('of servers that write snapshots at once one wins, and nothing is lost', async () => {
+  const { host, etcd } = await cluster(11);
+  const servers = [await start(host, etcd), await start(host, etcd), await start(host, etcd)];
+  etcd.faults.maxDelayMs = 60;
+  for (let round = 0; round < 30; round++) {
+    const compactions = servers.map(async ({ model }, i) => {
+      await model.member.sleep(20 * i);
+      await model.compactor.compact(0).catch(() => {});
+    });
+    const work = servers.map((server, i) => server.transact(...count, insert(`${round}-${i}`)));
+    await inTime(host, Promise.all<unknown>([...compactions, ...work]));
+  }
+  const last = await start(host, etcd);
+  assert.equal(last.model.served.db.tables.get('T')!.rows.size, 90);
+  await host.pass(1000, turn);
+  for (const { text } of servers) assert.equal(text, last.text);
+  const blobs = new Set(
+    etcd.keys.filter((key) => key.includes('/blob/')).map((key) => key.replace(/\d+$/, '')),
+  );
+  assert.equal(blobs.size, 1, 'only the last snapshot is left');
+});
+
 test('a client that goes to another server gets only what it has not heard of', async () => {
   const { host, etcd } = await cluster(6);
   const [a, b] = [await start(host, etcd), await start(host, etcd)];

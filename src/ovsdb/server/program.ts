@@ -102,6 +102,8 @@ export class ServerProgram {
       return false;
     }
     this.saveConfiguration();
+    // Clustered databases may be reached by TLS; "db:" settings have to wait for their database.
+    this.host.streams.configureTls(resolveTls(this.server.databases, settings.tls).settings);
     const opened = await this.#openDatabases();
     this.server.onWatched = () => this.reconfigure();
     const reached = await this.#setRemotes();
