@@ -383,7 +383,7 @@ export class ClusterLog {
           return;
         }
         await member.backOff(failures++, error);
-        if (!pending.inDoubt && !member.isReached) this.#settle(pending, error);
+        if (!pending.inDoubt && !(member.isReached && this.#isFollowing)) this.#settle(pending, error);
       }
     }
   }
