@@ -7,10 +7,11 @@
  * C counterpart: dp_execute_cb of lib/dpif-netdev.c, lib/odp-execute.c.
  */
 import { coverage } from '../../base/coverage.ts';
+import { jhashWords } from '../../base/jhash.ts';
 import type { OdpAction } from '../../odp/action.ts';
 import type { NetdevIo, PacketArena, PacketBatch } from '../netdev-provider.ts';
 import { finish, mix } from './hash.ts';
-import { K, KEY_CT_TUPLE_END, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS } from './key.ts';
+import { K, KEY_CT_TUPLE_END, KEY_PLAIN, KEY_STRIDE, KEY_WIDE, KEY_WORDS, swap16 } from './key.ts';
 import type { Meters } from './meters.ts';
 import {
   decTtl,
@@ -19,6 +20,7 @@ import {
   popVlan,
   pushMpls,
   pushVlan,
+  put32,
   setArp,
   setEth,
   setIcmp,
@@ -187,8 +189,12 @@ export class Executor {
           pc += 3;
           break;
         case OP.POP_MPLS:
-          for (let k = 0; k < n; k++) popMpls(arena, batch, list[base + k]!, code[pc + 1]!);
+          for (let k = 0; k < n; k++) this.#popMpls(work, list[base + k]!, code[pc + 1]!);
           pc += 2;
+          break;
+        case OP.ADD_MPLS:
+          for (let k = 0; k < n; k++) this.#addMpls(work, list[base + k]!, code[pc + 1]!, code[pc + 2]!);
+          pc += 3;
           break;
         case OP.PUSH_ETH:
           for (let k = 0; k < n; k++) this.#pushEth(work, list[base + k]!, code, pc + 1);
@@ -205,7 +211,11 @@ export class Executor {
         case OP.HASH:
           for (let k = 0; k < n; k++) {
             const i = list[base + k]!;
-            const hash = l4Hash(work.keys, i * KEY_STRIDE, code[pc + 2]!, code[pc + 1] === 1);
+            const hash = (code[pc + 1] === 1 ? symmetricL4Hash : l4Hash)(
+              work.keys,
+              i * KEY_STRIDE,
+              code[pc + 2]!,
+            );
             setMetadata(work, i, K.DP_HASH, hash, -1);
           }
           pc += 3;
@@ -419,7 +429,7 @@ export class Executor {
   #bondOutput(work: PacketWork, list: Int32Array, base: number, n: number, bondId: number): void {
     for (let k = 0; k < n; k++) {
       const i = list[base + k]!;
-      const hash = work.keys[i * KEY_STRIDE + K.DP_HASH]! || l4Hash(work.keys, i * KEY_STRIDE, 0, false);
+      const hash = work.keys[i * KEY_STRIDE + K.DP_HASH]! || l4Hash(work.keys, i * KEY_STRIDE, 0);
       const port = this.ports[this.#host.bondPort(bondId, hash)];
       if (port?.io === undefined) {
         dropInvalidPort.add(1);
@@ -456,8 +466,28 @@ export class Executor {
     const { batch } = work;
     const type = u16[(batch.offset[i]! >> 1) + 6]!;
     moveStart(batch, i, 14);
-    // Namespace 1 of packet_type: the number is an ethertype.
-    setMetadata(work, i, K.PACKET_TYPE, 0x10000 | ((type & 0xff) << 8) | (type >> 8), -1);
+    setMetadata(work, i, K.PACKET_TYPE, ETHERTYPE_NS | swap16(type), -1);
+  }
+
+  /** Puts a label before all of the packet, whatever it begins with. */
+  #addMpls(work: PacketWork, i: number, lse: number, ethertype: number): void {
+    const { batch } = work;
+    moveStart(batch, i, -4);
+    put32(this.#arena.u8, batch.offset[i]!, lse);
+    setMetadata(work, i, K.PACKET_TYPE, ETHERTYPE_NS | swap16(ethertype), -1);
+  }
+
+  #popMpls(work: PacketWork, i: number, ethertype: number): void {
+    const { batch } = work;
+    const type = packetTypeOf(work, i);
+    if (type !== PACKET_TYPE_MPLS && type !== PACKET_TYPE_MPLS_MULTICAST) {
+      popMpls(this.#arena, batch, i, ethertype);
+      return;
+    }
+    if (batch.length[i]! < 4) return;
+    moveStart(batch, i, 4);
+    const inner = swap16(ethertype);
+    setMetadata(work, i, K.PACKET_TYPE, inner === ETH_TYPE_TEB ? 0 : ETHERTYPE_NS | inner, -1);
   }
 
   #pushNsh(work: PacketWork, i: number, header: Uint8Array): void {
@@ -483,7 +513,19 @@ export class Executor {
   }
 }
 
+/** Namespace 1 of packet_type: the number is an ethertype. */
+const ETHERTYPE_NS = 0x10000;
 const PACKET_TYPE_NSH = 0x1894f;
+const PACKET_TYPE_MPLS = 0x18847;
+const PACKET_TYPE_MPLS_MULTICAST = 0x18848;
+/** Ethertypes as they stand in a packet. */
+const RAW_IPV4 = 0x0008;
+const RAW_IPV6 = 0xdd86;
+/** Ethertype of an Ethernet frame inside of something. */
+const ETH_TYPE_TEB = 0x6558;
+
+const packetTypeOf = (work: PacketWork, i: number): number =>
+  work.live[i] === KEY_PLAIN ? 0 : work.keys[i * KEY_STRIDE + K.PACKET_TYPE]!;
 /** NSH's next protocol of each packet_type. */
 const NSH_NEXT_PROTOCOL: ReadonlyMap<number, number> = new Map([
   [0x10800, 1],
@@ -502,23 +544,40 @@ function clearConntrack(work: PacketWork, i: number): void {
   if (work.live[i] === KEY_WORDS) for (let k = KEY_WIDE; k < KEY_CT_TUPLE_END; k++) keys[row + k] = 0;
 }
 
-/** A hash of the 5-tuple, the same in both directions if `symmetric`. */
-function l4Hash(keys: Int32Array, ko: number, basis: number, symmetric: boolean): number {
-  let tp = keys[ko + K.TP]!;
+/** A hash of the 5-tuple. */
+function l4Hash(keys: Int32Array, ko: number, basis: number): number {
   let src = keys[ko + K.NW_SRC]!;
   let dst = keys[ko + K.NW_DST]!;
   for (let i = 0; i < 4; i++) {
     src ^= keys[ko + K.IPV6_SRC + i]!;
     dst ^= keys[ko + K.IPV6_DST + i]!;
   }
-  let hash = basis;
-  if (symmetric) {
-    tp = (tp & 0xffff) ^ (tp >>> 16);
-    hash = mix(hash, src ^ dst);
-  } else {
-    hash = mix(mix(hash, src), dst);
-  }
-  hash = mix(mix(hash, keys[ko + K.NW]! & 0xff), tp);
+  const hash = mix(mix(basis, src), dst);
   // 0 says that there is no hash.
-  return finish(hash, 16) || 1;
+  return finish(mix(mix(hash, keys[ko + K.NW]! & 0xff), keys[ko + K.TP]!), 16) || 1;
+}
+
+const VID_MASK = 0xff0f;
+const IPPROTO_TCP = 6;
+const IPPROTO_SCTP = 132;
+/** Address (4 words), ethertype | VLAN << 16, port | MAC << 16, MAC, protocol. */
+const hashed = new Int32Array(8);
+
+/** The hash of C's flow_hash_symmetric_l4(): buckets of groups are chosen by it. */
+function symmetricL4Hash(keys: Int32Array, ko: number, basis: number): number {
+  const srcHigh = keys[ko + K.DL_SRC_HIGH]!;
+  const rest = keys[ko + K.DL_REST]!;
+  const typeTci = keys[ko + K.TYPE_TCI]!;
+  const proto = keys[ko + K.NW]! & 0xff;
+  const tp = keys[ko + K.TP]!;
+  const hasPorts = proto === IPPROTO_TCP || proto === IPPROTO_SCTP;
+  for (let i = 0; i < 4; i++) hashed[i] = keys[ko + K.IPV6_SRC + i]! ^ keys[ko + K.IPV6_DST + i]!;
+  if ((typeTci & 0xffff) === RAW_IPV4) hashed[0] = keys[ko + K.NW_SRC]! ^ keys[ko + K.NW_DST]!;
+  const vlan = ((typeTci >>> 16) ^ keys[ko + K.INNER_VLAN]!) & VID_MASK;
+  const isIp = (typeTci & 0xffff) === RAW_IPV4 || (typeTci & 0xffff) === RAW_IPV6;
+  hashed[4] = (typeTci & 0xffff) | (vlan << 16);
+  hashed[5] = (isIp && hasPorts ? (tp ^ (tp >>> 16)) & 0xffff : 0) | ((srcHigh ^ rest) << 16);
+  hashed[6] = keys[ko + K.DL_DST_LOW]! ^ ((srcHigh >>> 16) | (rest & ~0xffff));
+  hashed[7] = isIp ? proto : 0;
+  return jhashWords(hashed, 32, basis) | 0;
 }

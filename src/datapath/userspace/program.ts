@@ -75,6 +75,8 @@ export const OP = {
   POP_NSH: 31,
   /** words of the body for packets whose TTL has run out */
   DEC_TTL: 32,
+  /** lse (host order), ethertype (as in a packet) */
+  ADD_MPLS: 33,
 } as const;
 
 type Act<T extends OdpAction['kind']> = Extract<OdpAction, { kind: T }>;
@@ -86,6 +88,9 @@ export interface Program {
   readonly ct: readonly Act<'ct'>[];
   readonly headers: readonly Uint8Array[];
 }
+
+/** Flag of add_mpls: the label goes between the Ethernet header and the network header. */
+const MPLS_L3_TUNNEL = 1;
 
 /** An action that this datapath does not have. */
 export class UnsupportedActionError extends Error {}
@@ -226,6 +231,13 @@ class Compiler {
         code.push(OP.DROP);
         return;
       case 'add_mpls':
+        // Behind the Ethernet header, or before the whole packet.
+        this.#change(
+          action.tunFlags & MPLS_L3_TUNNEL ? OP.PUSH_MPLS : OP.ADD_MPLS,
+          action.lse | 0,
+          swap16(action.ethertype),
+        );
+        return;
       case 'psample':
       case 'tunnel_push':
       case 'tunnel_pop':

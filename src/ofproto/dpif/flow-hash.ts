@@ -4,8 +4,9 @@
  * Where the C implementation's choice follows from the packet alone, ours must be the same (switches on both
  * ends of a link set, and operators who compare, rely on it). So these are its hashes: lookup3 over the bytes
  * of the fields as they lie in memory there, and MurmurHash3's mixing for words.
- * C counterparts: lib/jhash.c, lib/hash.h, flow_hash_*() in lib/flow.c.
+ * C counterparts: lib/hash.h, flow_hash_*() in lib/flow.c.
  */
+import { jhashBytes } from '../../base/jhash.ts';
 import {
   F,
   FLOW_NW_FRAG_ANY,
@@ -16,49 +17,6 @@ import {
 } from '../../flow/layout.ts';
 
 const rot = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
-
-/** Bob Jenkins's lookup3 over bytes, little-endian words. */
-export function jhashBytes(bytes: Uint8Array, basis: number): number {
-  let n = bytes.length;
-  let at = 0;
-  let a = (0xdeadbeef + n + basis) | 0;
-  let b = a;
-  let c = a;
-  const word = (i: number): number =>
-    (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) | ((bytes[i + 3] ?? 0) << 24);
-  while (n >= 12) {
-    a = (a + word(at)) | 0;
-    b = (b + word(at + 4)) | 0;
-    c = (c + word(at + 8)) | 0;
-    a = (a - c) ^ rot(c, 4);
-    c = (c + b) | 0;
-    b = (b - a) ^ rot(a, 6);
-    a = (a + c) | 0;
-    c = (c - b) ^ rot(b, 8);
-    b = (b + a) | 0;
-    a = (a - c) ^ rot(c, 16);
-    c = (c + b) | 0;
-    b = (b - a) ^ rot(a, 19);
-    a = (a + c) | 0;
-    c = (c - b) ^ rot(b, 4);
-    b = (b + a) | 0;
-    n -= 12;
-    at += 12;
-  }
-  if (n > 0) {
-    a = (a + word(at)) | 0;
-    b = (b + word(at + 4)) | 0;
-    c = (c + word(at + 8)) | 0;
-    c = ((c ^ b) - rot(b, 14)) | 0;
-    a = ((a ^ c) - rot(c, 11)) | 0;
-    b = ((b ^ a) - rot(a, 25)) | 0;
-    c = ((c ^ b) - rot(b, 16)) | 0;
-    a = ((a ^ c) - rot(c, 4)) | 0;
-    b = ((b ^ a) - rot(a, 14)) | 0;
-    c = ((c ^ b) - rot(b, 24)) | 0;
-  }
-  return c >>> 0;
-}
 
 /** Mixes a word into a hash; finish with {@link hashFinish}. */
 export function hashAdd(hash: number, word: number): number {

@@ -47,7 +47,7 @@ export function sendPacketIn(backer: Backer, upcall: DpifUpcall, cookie: Control
     reason: cookie.reason,
     tableId: state.tableId,
     cookie: cookie.ruleCookie,
-    metadata: matchOfMetadata(flow),
+    metadata: matchOfMetadata(flow, state.bridge.up.tunTable),
     userdata: state.userdata,
     continuation: cookie.continuation ? continuationOf(state, upcall) : undefined,
   };

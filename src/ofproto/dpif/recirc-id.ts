@@ -158,6 +158,8 @@ export class RecircIds {
     if (!node || --node.references > 0) return;
     node.unusedSince = this.#now();
     this.#unused.add(node);
+    // Packets under way still find it by its id, new translations take another one.
+    if (this.#byKey.get(node.key) === node) this.#byKey.delete(node.key);
   }
 
   unrefAll(ids: readonly number[]): void {
@@ -171,7 +173,6 @@ export class RecircIds {
       if (now - node.unusedSince < EXPIRE_MS) return;
       this.#unused.delete(node);
       this.#byId.delete(node.id);
-      this.#byKey.delete(node.key);
     }
   }
 

@@ -277,7 +277,8 @@ function commitIcmp(ctx: CommitContext): number {
  */
 export function commitActions(ctx: CommitContext): number {
   commitEncapDecap(ctx);
-  commitSet(ctx, 'eth', ETH, true);
+  if (ctx.flow[F.PACKET_TYPE] === PT.ETH && ctx.base[F.PACKET_TYPE] === PT.ETH)
+    commitSet(ctx, 'eth', ETH, true);
   const unlabels = isEthTypeMpls(ctx.base[F.DL_TYPE]!) && !isEthTypeMpls(ctx.flow[F.DL_TYPE]!);
   if (unlabels) commitMpls(ctx, false);
   commitNsh(ctx);

@@ -4,6 +4,7 @@
  * Functions that take `wc` un-wildcard in it what they looked at or will overwrite.
  * C counterpart: the flow_push_*() and flow_pop_*() functions of lib/flow.c.
  */
+import { flowEthertype } from '../../../flow/fields.ts';
 import { F, FLOW_WORDS, type Flow, VLAN_CFI } from '../../../flow/layout.ts';
 
 export const ETH_TYPE = {
@@ -51,7 +52,7 @@ export const isEthTypeMpls = (t: number): boolean => t === ETH_TYPE.MPLS || t ==
 
 /** Whether the packet is IPv4 or IPv6. */
 export function isIpAny(flow: Flow): boolean {
-  const t = flow[F.DL_TYPE]!;
+  const t = flowEthertype(flow);
   return t === ETH_TYPE.IP || t === ETH_TYPE.IPV6;
 }
 
