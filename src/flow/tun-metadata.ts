@@ -191,6 +191,24 @@ function write(flow: Flow, entry: TunEntry, value: bigint): void {
   markTunPresent(flow, entry.index);
 }
 
+/**
+ * Gives a match's options the places of another table, which has room for them. An option that was matched in full
+ * is matched in full there; one that had a mask keeps it.
+ */
+export function moveTunOptions(match: Match, table: TunTable): void {
+  const options = tunMatchOptions(match);
+  for (const row of [match.flow, match.mask]) {
+    row.fill(0, F.TUN_METADATA, F.TUN_METADATA + TUN_METADATA_WORDS);
+    row.fill(0, F.TUN_METADATA_PRESENT, F.TUN_METADATA_PRESENT + 2);
+  }
+  match.tun = table;
+  for (const { index, value, mask, masked, present } of options) {
+    if (present)
+      matchTunOption(match, FIELD[`tun_metadata${index}` as FieldName], value, masked ? mask : undefined);
+    else markTunPresent(match.mask, index);
+  }
+}
+
 /** Copies the options of a flow into a match of its own (packet-in metadata). */
 export function matchTunOfFlow(match: Match, flow: Flow, table: TunTable): void {
   for (const entry of table.entries) {

@@ -1,14 +1,15 @@
 /**
  * replace-flows and diff-flows: what makes two sets of flows differ.
  *
- * Flows are the same flow when table, priority and match are; their text says so, whatever room a source gave to
- * tunnel options. Flags are not compared: a switch does not tell them.
+ * Flows are the same flow when table, priority and match are; their text says so, once tunnel options have the same
+ * room in all of them. Flags are not compared: a switch does not tell them.
  */
 
 import type { Match } from '../../flow/layout.ts';
 import { formatMatch } from '../../flow/match/format.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import { OFPP } from '../../flow/ports.ts';
+import { moveTunOptions, TunTable, tunMatchOptions } from '../../flow/tun-metadata.ts';
 import type { OfpAct } from '../../openflow/actions/action.ts';
 import { formatActions } from '../../openflow/actions/format.ts';
 import { OFPG_ANY, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
@@ -50,23 +51,48 @@ function sameVersion(a: FlowVersion, b: FlowVersion): boolean {
   );
 }
 
+/** A flow as a source has it. */
+interface SourceFlow {
+  readonly source: 0 | 1;
+  readonly tableId: number;
+  readonly priority: number;
+  readonly match: Match;
+  readonly version: FlowVersion;
+}
+
 /** The flows of two sources. */
 class FlowTables {
-  readonly #tables = new Map<number, Map<string, FlowEntry>>();
+  readonly #flows: SourceFlow[] = [];
+  /** Bytes that some match needs for each tunnel option. */
+  readonly #tunBytes = new Map<number, number>();
 
   add(source: 0 | 1, tableId: number, priority: number, match: Match, version: FlowVersion): void {
-    let table = this.#tables.get(tableId);
-    if (!table) this.#tables.set(tableId, (table = new Map()));
-    const key = `${priority} ${formatMatch(match)}`;
-    let entry = table.get(key);
-    if (!entry) table.set(key, (entry = { tableId, priority, match, versions: [undefined, undefined] }));
-    entry.versions[source] = version;
+    this.#flows.push({ source, tableId, priority, match, version });
+    if (!match.tun) return;
+    for (const { index, bytes } of tunMatchOptions(match))
+      this.#tunBytes.set(index, Math.max(bytes, this.#tunBytes.get(index) ?? 0));
+  }
+
+  /** Gives tunnel options the same place in all matches: what one source writes short another pads. */
+  #alignTunOptions(): void {
+    const common = new TunTable();
+    for (const [index, bytes] of this.#tunBytes) common.add(index, index, (bytes + 3) & ~3);
+    for (const { match } of this.#flows) if (match.tun) moveTunOptions(match, common);
   }
 
   /** Tables in the order of their numbers. */
   *[Symbol.iterator](): Generator<readonly FlowEntry[]> {
-    for (const id of [...this.#tables.keys()].sort((a, b) => a - b))
-      yield [...this.#tables.get(id)!.values()];
+    this.#alignTunOptions();
+    const tables = new Map<number, Map<string, FlowEntry>>();
+    for (const { source, tableId, priority, match, version } of this.#flows) {
+      let table = tables.get(tableId);
+      if (!table) tables.set(tableId, (table = new Map()));
+      const key = `${priority} ${formatMatch(match)}`;
+      let entry = table.get(key);
+      if (!entry) table.set(key, (entry = { tableId, priority, match, versions: [undefined, undefined] }));
+      entry.versions[source] = version;
+    }
+    for (const id of [...tables.keys()].sort((a, b) => a - b)) yield [...tables.get(id)!.values()];
   }
 }
 

@@ -108,7 +108,7 @@ export class FlowModMessages {
   }
 
   /** The messages with their numbers. @throws OfpError when the protocol cannot say one of them */
-  *encoded(protocol: Protocol, xids: Xids): Generator<Uint8Array> {
+  *encoded(protocol: Protocol, xids: Pick<Xids, 'next'>): Generator<Uint8Array> {
     if (this.#store && this.#stored === protocol) {
       for (const message of this.#store.messages()) yield setXid(message, xids.next());
     } else {

@@ -19,12 +19,10 @@ import {
   P,
   type Protocol,
   type Protocols,
-  protocolBase,
   protocolsToString,
   protocolVersion,
-  setProtocolBase,
-  setProtocolTid,
 } from '../../openflow/version.ts';
+import { protocolStep } from '../protocol-step.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 import { Connection, ConnectionError, Xids } from './connection.ts';
 import { Names, NoNames } from './names.ts';
@@ -464,17 +462,6 @@ export class Ofctl {
       throw error instanceof SystemError ? new ToolError(`${file}: ${failed} (${error.message})`) : error;
     }
   }
-}
-
-/** The message that leads from one format of OpenFlow 1.0 towards another, and where it leads. */
-function protocolStep(current: Protocol, want: Protocol): { step: OfpBody; next: Protocol } {
-  const base = protocolBase(want);
-  if (protocolBase(current) !== base) {
-    const format = base & P.OF10_NXM_ANY ? 'nxm' : 'openflow10';
-    return { step: { kind: 'set_flow_format', format }, next: setProtocolBase(current, base) };
-  }
-  const enable = (want & P.TID) !== 0;
-  return { step: { kind: 'flow_mod_table_id', enable }, next: setProtocolTid(current, enable) };
 }
 
 /** Kind of a message; undefined for one that is not understood. */
