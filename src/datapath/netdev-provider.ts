@@ -44,6 +44,15 @@ export interface NetdevLink {
   readonly peer: number;
 }
 
+/** A queue that packets for transmission may be put into (QoS). */
+export interface NetdevQueue {
+  readonly id: number;
+  /** undefined: not counted. */
+  readonly txBytes: bigint | undefined;
+  readonly txPackets: bigint | undefined;
+  readonly txErrors: bigint | undefined;
+}
+
 export interface Netdev {
   readonly name: string;
   /** Interface:type: 'system', 'internal', 'tap', 'dummy', 'patch', 'vxlan' ... */
@@ -61,6 +70,8 @@ export interface Netdev {
   /** @throws SystemError */
   setUp(up: boolean): void;
   stats(): NetdevStats;
+  /** Its transmit queues, in the order of their numbers; absent for devices that never have any. */
+  queues?(): readonly NetdevQueue[];
   /** Interface:status. */
   status(): ReadonlyMap<string, string>;
   /** Applies Interface:options.

@@ -9,6 +9,7 @@ import { parseUint32 } from '../base/parse.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 
 const log = vlog('ofp_port');
+const tableLog = vlog('ofp_table');
 const limit = new RateLimit(1, 5);
 
 export const OFPP = {
@@ -137,7 +138,7 @@ export function formatTable(table: number, names?: NameMap): string {
 /** Reads a table number or name; undefined when it is neither. */
 export function parseTable(s: string, names?: NameMap): number | undefined {
   if (s.startsWith('-')) {
-    log.warn(`Negative value ${s} is not a valid table number.`);
+    tableLog.warn(`Negative value ${s} is not a valid table number.`);
     return undefined;
   }
   const n = parseUint32(s, 10);
@@ -146,7 +147,7 @@ export function parseTable(s: string, names?: NameMap): number | undefined {
     return table === 255 ? undefined : table;
   }
   if (n > 255) {
-    log.warn(`table ${n} is outside the supported range 0 through 255`);
+    tableLog.warn(`table ${n} is outside the supported range 0 through 255`);
     return undefined;
   }
   return n;

@@ -5,7 +5,7 @@
  */
 import type { Flow } from '../flow/layout.ts';
 import type { OfpAct } from '../openflow/actions/action.ts';
-import type { Message, MeterStats, PortStats, QueueStats } from '../openflow/messages/message.ts';
+import type { Message, MeterStats, PortStats } from '../openflow/messages/message.ts';
 import type { Group } from './group.ts';
 import type { Meter } from './meter.ts';
 import type { Ofport } from './ofport.ts';
@@ -29,7 +29,6 @@ export interface OfprotoProvider {
   portChanged(port: Ofport, oldConfig: number): void;
   /** Statistics for OpenFlow beyond those of the device, e.g. of patch ports. Absent: the device's. */
   portStats?(port: Ofport): Partial<PortStats>;
-  queueStats?(port: Ofport, queueId: number | undefined): QueueStats[];
 
   /** A new rule is in its table (perhaps in the place of `replaced`). Revalidation is due. */
   ruleInserted(rule: Rule, replaced: Rule | undefined): void;

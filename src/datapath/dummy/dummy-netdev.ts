@@ -15,6 +15,7 @@ import {
   type Netdev,
   type NetdevIo,
   type NetdevLink,
+  type NetdevQueue,
   type NetdevStats,
   type PacketArena,
   type PacketBatch,
@@ -131,6 +132,11 @@ export class DummyNetdev implements Netdev {
     };
   }
 
+  /** One that does nothing, for tests of messages about queues. */
+  queues(): readonly NetdevQueue[] {
+    return [{ id: 0, txBytes: undefined, txPackets: undefined, txErrors: undefined }];
+  }
+
   status(): ReadonlyMap<string, string> {
     return new Map();
   }
@@ -166,7 +172,7 @@ export class DummyNetdev implements Netdev {
   }
 
   /** Receive queues: `netdev-dummy/receive --qid` may name one. */
-  get queues(): number {
+  get receiveQueues(): number {
     return this.#queues;
   }
   get connectionState(): PacketConnection['state'] {

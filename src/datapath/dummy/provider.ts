@@ -93,7 +93,7 @@ export class DummyDevices {
     let k = 1;
     if (args.length > k + 1 && args[k] === '--qid') {
       const queue = Number.parseInt(args[k + 1]!, 10);
-      if (!(queue >= 0 && queue < device.queues)) throw new UnixctlError('bad rx queue id.');
+      if (!(queue >= 0 && queue < device.receiveQueues)) throw new UnixctlError('bad rx queue id.');
       k += 2;
     }
     for (let i = k; i < args.length; i++) {

@@ -82,7 +82,7 @@ export interface InBandForwarding {
 
 /** Datapath meters are the datapath's numbers; the switch asks for as many. */
 const METER_FEATURES = {
-  maxMeters: 200_000,
+  maxMeters: 1 << 18,
   bandTypes: 1 << 1,
   capabilities: 0xf,
   maxBands: 8,

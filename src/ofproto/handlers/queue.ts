@@ -1,7 +1,7 @@
 /** Messages about queues. */
 import { OFPP } from '../../flow/ports.ts';
 import { OfpError } from '../../openflow/errors.ts';
-import type { QueueStats } from '../../openflow/messages/message.ts';
+import { type QueueStats, UNKNOWN_COUNT, UNKNOWN_DURATION } from '../../openflow/messages/message.ts';
 import type { Ofport } from '../ofport.ts';
 import type { Ofproto } from '../ofproto.ts';
 import type { Handler } from './handler.ts';
@@ -16,8 +16,18 @@ const NO_RATE = 0xffff;
  * @throws OfpError for a port or single queue that does not exist, or when no port has such a queue
  */
 function select(ofproto: Ofproto, portNo: number, queue: number): QueueStats[] {
-  const of = (port: Ofport): QueueStats[] =>
-    ofproto.provider.queueStats?.(port, queue === OFPQ_ALL ? undefined : queue) ?? [];
+  const of = ({ netdev, ofpPort }: Ofport): QueueStats[] =>
+    (netdev.queues?.() ?? [])
+      .filter(({ id }) => queue === OFPQ_ALL || id === queue)
+      .map(({ id, txBytes, txPackets, txErrors }) => ({
+        portNo: ofpPort,
+        queueId: id,
+        txBytes: txBytes ?? UNKNOWN_COUNT,
+        txPackets: txPackets ?? UNKNOWN_COUNT,
+        txErrors: txErrors ?? UNKNOWN_COUNT,
+        durationSec: UNKNOWN_DURATION,
+        durationNsec: UNKNOWN_DURATION,
+      }));
   if (portNo === OFPP.NONE) {
     const found = [...ofproto.ports.all()].flatMap(of);
     if (found.length === 0 && (queue !== OFPQ_ALL || ofproto.ports.size === 0))

@@ -13,6 +13,7 @@ import {
   decodeOxmMatch,
   encodeEntries,
   encodeNxMatch,
+  encodeOxmMatch,
 } from '../../flow/match/nxm.ts';
 import { decodeOf10Match, encodeOf10Match } from '../../flow/match/of10.ts';
 import { decodeOf11Match, encodeOf11Match } from '../../flow/match/of11.ts';
@@ -69,6 +70,9 @@ export const putOxmFields = (w: ByteWriter, match: Match, version: number): void
 /** @returns the match's length without padding */
 export const putMatch11 = (w: ByteWriter, match: Match, version: number): number =>
   encodeOf11Match(w, match, version);
+/** The same as OXM in all versions, as replies have it. @returns the match's length without padding */
+export const putOxmMatch = (w: ByteWriter, match: Match, version: number): number =>
+  encodeOxmMatch(w, match, version);
 export const putMatch10 = (w: ByteWriter, match: Match): void => encodeOf10Match(w, match);
 /** @returns the match's length without padding */
 export const putNxMatch = (w: ByteWriter, match: Match, cookie: bigint, cookieMask: bigint): number =>

@@ -13,6 +13,7 @@ import {
   putMatch10,
   putMatch11,
   putNxMatch,
+  putOxmMatch,
   readInstructions,
   readMatch10,
   readMatch11,
@@ -310,7 +311,7 @@ function encodeFlow(w: ByteWriter, s: FlowStats, c: EncodeContext): void {
     case 'OFPST15_FLOW_REPLY':
       w.u16(0).u8(s.tableId).u8(0).u16(s.priority).u16(s.idleTimeout).u16(s.hardTimeout);
       w.u16(encodeFlowFlags(s.flags, version)).u16(s.importance).u64(s.cookie);
-      putMatch11(w, s.match, version);
+      putOxmMatch(w, s.match, version);
       putOxs(w, { ...s, idleAge: s.idleAge < 0 ? UNKNOWN_DURATION : s.idleAge });
       break;
     case 'OFPST10_FLOW_REPLY':
@@ -349,7 +350,7 @@ function encodeFlow(w: ByteWriter, s: FlowStats, c: EncodeContext): void {
         .u16(version >= 5 ? s.importance : 0)
         .u16(0);
       w.u64(s.cookie).u64(known(s.packetCount)).u64(known(s.byteCount));
-      putMatch11(w, s.match, version);
+      putOxmMatch(w, s.match, version);
   }
   putInstructions(w, s.actions, version);
   if (w.length - start > MAX_LENGTH - 24) {

@@ -6,11 +6,12 @@ import fc from 'fast-check';
 import { arbitraryMessage, KINDS } from '../../../test/support/openflow-messages.ts';
 import { MatchPool } from '../../flow/match/pool.ts';
 import { TunTable } from '../../flow/tun-metadata.ts';
+import { parseFlowMod } from '../parse/flow-mod.ts';
 import { P } from '../version.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage } from './encode.ts';
 import { formatBytes } from './format.ts';
-import type { OfpKind, OfpMessage } from './message.ts';
+import type { FlowStats, OfpKind, OfpMessage } from './message.ts';
 import { RAWS } from './raw.ts';
 
 /** Bytes, verbosity and the text that `ovs-ofctl ofp-print` prints. */
@@ -145,4 +146,19 @@ test('matches of a pool are decoded as others are', () => {
       );
     }
   }
+});
+
+test('flows of a reply of OpenFlow 1.1 keep matches that its own match cannot say', () => {
+  const flow = parseFlowMod('table=1,priority=7,udp6,reg1=5,actions=drop', 'add').value;
+  const stats: FlowStats = {
+    ...flow,
+    durationSec: 1,
+    durationNsec: 0,
+    idleAge: -1,
+    hardAge: -1,
+    packetCount: 0n,
+    byteCount: 0n,
+  };
+  const [bytes] = encodeMessage({ kind: 'flow_stats_reply', flows: [stats], version: 2, xid: 1 });
+  assert.match(formatBytes(bytes!), /priority=7,udp6,reg1=0x5 actions=drop/);
 });
