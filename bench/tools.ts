@@ -27,7 +27,11 @@ export async function run({ runs }: BenchOptions): Promise<Row[]> {
       ['ovs-vsctl', '--no-wait', 'get', 'open_vswitch', '.', 'next_cfg'],
       ['ovs-ofctl', 'parse-flow', 'in_port=1,actions=2'],
       ['ovs-appctl', '-t', 'ovsdb-server', 'version'],
+      ['ovsdb-client', 'list-dbs', 'SOCKET'],
+      ['ovsdb-tool', 'db-version', 'DATABASE'],
     ]) {
+      const onSide = (d: Daemons): string[] =>
+        args.map((arg) => arg.replace('SOCKET', `unix:${d.socket}`).replace('DATABASE', `${d.dir}/conf.db`));
       rows.push(
         await paired(
           'tools',
@@ -35,21 +39,19 @@ export async function run({ runs }: BenchOptions): Promise<Row[]> {
           'ms',
           false,
           runs,
-          () => time(ours, tool!, ...args),
-          () => time(theirs, tool!, ...args),
+          () => time(ours, tool!, ...onSide(ours)),
+          () => time(theirs, tool!, ...onSide(theirs)),
         ),
       );
     }
     const node = path.resolve(import.meta.dirname, '../node_modules/node/bin/node');
-    const empty = wallMs(node, ['--no-rehash-snapshot', '-e', '0'], process.env);
-    rows.push({
-      group: 'tools',
-      name: 'an empty program on the same Node',
-      unit: 'ms',
-      ours: empty,
-      theirs: undefined,
-      ratio: undefined,
-    });
+    for (const [name, flags] of [
+      ['an empty program on the same Node', []],
+      ['an empty program with the flags of the tools', ['--no-rehash-snapshot', '--min-semi-space-size=16']],
+    ] as const) {
+      const empty = wallMs(node, [...flags, '-e', '0'], process.env);
+      rows.push({ group: 'tools', name, unit: 'ms', ours: empty, theirs: undefined, ratio: undefined });
+    }
     return rows;
   } finally {
     await ours.stop();
