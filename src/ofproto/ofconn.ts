@@ -40,8 +40,8 @@ export interface OfConn {
   /** Setting it turns asynchronous messages on for a management connection. */
   missSendLen: number;
   asyncConfig: AsyncConfig;
-  /** Sends a reply to the request with that xid. */
-  sendReply(body: OfpBody, xid: number, more?: boolean): void;
+  /** Sends a reply to the request with that xid, in the connection's version unless another is given. */
+  sendReply(body: OfpBody, xid: number, more?: boolean, version?: number): void;
   /** Answers a request with an error that carries the request. */
   sendError(error: OfpErrorName, request: Uint8Array): void;
   /** Sends an asynchronous message. */

@@ -35,6 +35,15 @@ const describe = (f: FlowStats): string =>
     ' ',
   );
 
+test('an echo is answered in the version of its request', () => {
+  const conn = new Bench().connect(4);
+  for (const version of [1, 4, 6]) conn.request({ kind: 'echo_request', data: Uint8Array.of(7) }, version);
+  assert.deepEqual(
+    conn.replies.map((r) => [r.body.kind, r.version]),
+    [1, 4, 6].map((version) => ['echo_reply', version]),
+  );
+});
+
 test('flows are added, replaced, modified and deleted as the commands say', () => {
   const bench = new Bench();
   const conn = bench.connect(4);

@@ -6,6 +6,7 @@
  * {@link Bridge.finish}. It owns its ports, interfaces, the references to their devices, and the switch.
  * C counterpart: struct bridge in vswitchd/bridge.c.
  */
+import { errorStack } from '../base/error-stack.ts';
 import { SystemError } from '../base/host.ts';
 import type { Task } from '../base/loop.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
@@ -189,8 +190,14 @@ export class Bridge {
       if (config.row) txn.update(config.row, { ...iface.status(), ...iface.statistics() });
     } catch (error) {
       if (netdev) this.#env.devices.release(netdev);
-      if (!(error instanceof InterfaceError)) throw error;
-      if (config.row) txn.update(config.row, failedInterface(error.forUser));
+      const known = error instanceof InterfaceError;
+      // A mistake of ours costs this interface, not the others.
+      if (!known) log.errRl(addLimit, `failed to add interface ${config.name}: ${errorStack(error)}`);
+      if (config.row)
+        txn.update(
+          config.row,
+          failedInterface(known ? error.forUser : `could not add interface ${config.name} (internal error)`),
+        );
     }
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { captureLog } from '../../test/support/log-capture.ts';
 import { SystemError } from '../base/host.ts';
 import { HeapArena } from '../datapath/arena.ts';
 import { enableDummies } from '../datapath/dummy/provider.ts';
@@ -29,6 +30,7 @@ async function world() {
     type: 'system',
     open: (name) => {
       if (missing.has(name)) throw new SystemError('ENODEV');
+      if (name === 'mistaken') throw new TypeError('a mistake');
       return system.open(name);
     },
   });
@@ -121,6 +123,44 @@ test('what cannot be opened says why, and works once it can be', async () => {
   await pass(host, 50);
   assert.equal(iface('absent').ofport, 1);
   assert.equal(iface('absent').error, undefined);
+});
+
+test('an exception nobody expected costs the interface, not its bridge', async () => {
+  const { configure, addBridge, iface } = await world();
+  const log = captureLog(['err']);
+  try {
+    await configure((txn) => addBridge(txn, 'br0', [{ name: 'mistaken' }, { name: 'p2' }]));
+  } finally {
+    log.stop();
+  }
+  assert.equal(iface('mistaken').ofport, -1);
+  assert.equal(iface('mistaken').error, 'could not add interface mistaken (internal error)');
+  assert.equal(iface('p2').ofport, 1);
+  assert.match(log.lines.join('\n'), /failed to add interface mistaken: TypeError: a mistake/);
+});
+
+test('an exception nobody expected costs the bridge, not the others, and not for ever', async () => {
+  const { configure, addBridge, iface, switchd, idl } = await world();
+  await configure((txn) => addBridge(txn, 'br0'));
+  const { ofproto } = switchd.bridges.get('br0')!;
+  const log = captureLog(['err']);
+  ofproto!.setForwardBpdu = () => {
+    throw new TypeError('a mistake');
+  };
+  try {
+    await configure((txn) => addBridge(txn, 'br1', [{ name: 'p1' }]));
+  } finally {
+    log.stop();
+  }
+  assert.match(log.lines.join('\n'), /failed to configure bridge br0: TypeError: a mistake/);
+  assert.equal(iface('p1').ofport, 1);
+  let forwards = false;
+  ofproto!.setForwardBpdu = (on) => {
+    forwards = on;
+  };
+  const br0 = [...idl.rows('Bridge')].find((row) => row.name === 'br0')!;
+  await configure((txn) => txn.set(br0, { other_config: new Map([['forward-bpdu', 'true']]) }));
+  assert.equal(forwards, true);
 });
 
 test('ports get the OpenFlow numbers that they ask for', async () => {

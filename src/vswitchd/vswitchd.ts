@@ -7,6 +7,7 @@
  * bridge_reconfigure() in vswitchd/bridge.c.
  */
 import { coverage } from '../base/coverage.ts';
+import { errorStack } from '../base/error-stack.ts';
 import type { Runnable, Task } from '../base/loop.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import { OfprotoDpif } from '../ofproto/dpif/ofproto-dpif.ts';
@@ -21,6 +22,7 @@ import type { SwitchEnvironment } from './environment.ts';
 const log = vlog('bridge');
 const nameLimit = new RateLimit(1, 5);
 const contendedLimit = new RateLimit(1, 1);
+const mistakeLimit = new RateLimit(5, 20);
 const reconfigured = coverage('bridge_reconfigure');
 
 const MIN_STATISTICS_INTERVAL_MS = 5000;
@@ -75,8 +77,7 @@ export class Vswitchd implements Runnable {
 
   close(): void {
     this.#task.remove();
-    for (const bridge of this.bridges.values()) bridge.destroy();
-    this.bridges.clear();
+    for (const bridge of [...this.bridges.values()]) this.#discard(bridge);
     this.#idl.close();
   }
 
@@ -87,8 +88,7 @@ export class Vswitchd implements Runnable {
         contendedLimit,
         `another ovs-vswitchd process is running, disabling this process (pid ${this.#env.pid}) until it goes away`,
       );
-      for (const bridge of this.bridges.values()) bridge.destroy();
-      this.bridges.clear();
+      for (const bridge of [...this.bridges.values()]) this.#discard(bridge);
       this.#configuredSeqno = 0;
       return;
     }
@@ -182,21 +182,32 @@ export class Vswitchd implements Runnable {
 
     if (config?.ssl) this.#env.host.streams.configureTls(tlsSettings(config.ssl));
     this.#followBridges(config?.bridges ?? []);
-    const bridges = [...this.bridges.values()];
-    for (const bridge of bridges) bridge.dropUnwanted();
-    for (const bridge of bridges) {
-      if (bridge.create()) continue;
-      bridge.destroy();
-      this.bridges.delete(bridge.name);
-    }
+    /** Those that failed stay as far as they got, until the configuration changes. */
+    const failed = new Set<Bridge>();
+    const each = (step: (bridge: Bridge) => void): void => {
+      for (const bridge of [...this.bridges.values()]) {
+        if (failed.has(bridge) || contained(bridge, 'configure', step)) continue;
+        failed.add(bridge);
+        if (!bridge.ofproto) this.#discard(bridge);
+      }
+    };
+    each((bridge) => bridge.dropUnwanted());
+    each((bridge) => {
+      if (!bridge.create()) this.#discard(bridge);
+    });
     for (const backer of this.#env.backers.all()) backer.dpif.configure(options);
-    for (const bridge of this.bridges.values()) bridge.addMissing(txn);
+    each((bridge) => bridge.addMissing(txn));
     const idleTimeoutS = integerOption(options, 'bundle-idle-timeout', 0);
-    for (const bridge of this.bridges.values()) {
+    each((bridge) => {
       bridge.ofproto!.up.bundleIdleTimeoutMs =
         idleTimeoutS > 0 ? idleTimeoutS * 1000 : BUNDLE_IDLE_TIMEOUT_MS;
       bridge.finish(txn);
-    }
+    });
+  }
+
+  #discard(bridge: Bridge): void {
+    contained(bridge, 'destroy', () => bridge.destroy());
+    this.bridges.delete(bridge.name);
   }
 
   /** Forgets bridges that are gone or of another type, and makes new ones. */
@@ -215,8 +226,7 @@ export class Vswitchd implements Runnable {
         bridge.row = row;
         continue;
       }
-      bridge.destroy();
-      this.bridges.delete(bridge.name);
+      this.#discard(bridge);
     }
     for (const [name, row] of wanted)
       if (!this.bridges.has(name)) this.bridges.set(name, new Bridge(this.#env, row, typeOf(row)));
@@ -229,7 +239,8 @@ export class Vswitchd implements Runnable {
     this.#statusBusy = true;
     this.#statusDue = false;
     const txn = this.#idl.txn();
-    for (const bridge of this.bridges.values()) bridge.writeStatus(txn, this.#wholeStatus);
+    for (const bridge of this.bridges.values())
+      contained(bridge, 'tell the status of', () => bridge.writeStatus(txn, this.#wholeStatus));
     this.#wholeStatus = false;
     void txn.commit().then((status) => {
       this.#statusBusy = false;
@@ -246,11 +257,26 @@ export class Vswitchd implements Runnable {
     this.#statisticsBusy = true;
     this.#nextStatisticsMs = nowMs + this.#statisticsIntervalMs;
     const txn = this.#idl.txn();
-    for (const bridge of this.bridges.values()) bridge.writeStatistics(txn);
+    for (const bridge of this.bridges.values())
+      contained(bridge, 'tell the statistics of', () => bridge.writeStatistics(txn));
     void txn.commit().then(() => {
       this.#statisticsBusy = false;
       this.#task.wake();
     });
+  }
+}
+
+/**
+ * Does something with a bridge. An exception there is a mistake of ours, which must not cost the other bridges.
+ * @returns whether it was done
+ */
+function contained(bridge: Bridge, what: string, step: (bridge: Bridge) => void): boolean {
+  try {
+    step(bridge);
+    return true;
+  } catch (error) {
+    log.errRl(mistakeLimit, `failed to ${what} bridge ${bridge.name}: ${errorStack(error)}`);
+    return false;
   }
 }
 

@@ -29,6 +29,7 @@ export interface Reply {
   readonly body: OfpBody;
   readonly xid: number;
   readonly more: boolean;
+  readonly version: number;
 }
 
 export class FakeConn implements OfConn {
@@ -62,8 +63,8 @@ export class FakeConn implements OfConn {
   setRole(role: ControllerRole): void {
     this.role = role;
   }
-  sendReply(body: OfpBody, xid: number, more = false): void {
-    this.replies.push({ body, xid, more });
+  sendReply(body: OfpBody, xid: number, more = false, version: number = this.version): void {
+    this.replies.push({ body, xid, more, version });
   }
   sendError(error: OfpErrorName, request: Uint8Array): void {
     this.errors.push({ error, request });
@@ -76,9 +77,9 @@ export class FakeConn implements OfConn {
   }
 
   /** Sends a request through its bytes and runs it to the end; returns the number of slices that it took. */
-  request(body: OfpBody): number {
+  request(body: OfpBody, version = this.version): number {
     let slices = 0;
-    const message = { ...body, version: this.version, xid: this.#xid++ } as OfpMessage;
+    const message = { ...body, version, xid: this.#xid++ } as OfpMessage;
     for (const bytes of encodeMessage(message, { protocol: this.protocol })) {
       const job = handleFrame(this.#ofproto, this, bytes);
       slices++;

@@ -227,8 +227,8 @@ export class OfConnection implements OfConn, Runnable {
     return this.rconn.backlog;
   }
 
-  sendReply(body: OfpBody, xid: number, more = false): void {
-    for (const bytes of this.#encode(body, xid, more)) this.rconn.send(bytes);
+  sendReply(body: OfpBody, xid: number, more = false, version = this.version): void {
+    for (const bytes of this.#encode(body, xid, more, version)) this.rconn.send(bytes);
   }
 
   send(body: OfpBody): void {
@@ -243,8 +243,8 @@ export class OfConnection implements OfConn, Runnable {
     this.rconn.send(encodeOne(errorReply(error, request.subarray(0, ERROR_QUOTE))));
   }
 
-  #encode(body: OfpBody, xid: number, more: boolean): Uint8Array[] {
-    const message = { ...body, version: this.version, xid, ...(more ? { more } : {}) } as OfpMessage;
+  #encode(body: OfpBody, xid: number, more: boolean, version = this.version): Uint8Array[] {
+    const message = { ...body, version, xid, ...(more ? { more } : {}) } as OfpMessage;
     return encodeMessage(message, { protocol: this.protocol });
   }
 

@@ -12,8 +12,10 @@ import type { Handler } from './handler.ts';
 /** Bytes of a packet that a controller gets when it does not say. */
 export const DEFAULT_MISS_SEND_LEN = 128;
 
-export const handleEchoRequest: Handler<'echo_request'> = (m, r) =>
-  r.reply({ kind: 'echo_reply', data: m.data });
+/** Echoes may come in any version, and are answered in theirs. */
+export const handleEchoRequest: Handler<'echo_request'> = (m, r) => {
+  r.conn.sendReply({ kind: 'echo_reply', data: m.data }, m.xid, false, m.version);
+};
 
 export const handleBarrierRequest: Handler<'barrier_request'> = (_, r) => r.reply({ kind: 'barrier_reply' });
 
