@@ -25,6 +25,7 @@ const SCHEMA_FILES = { 'vswitch.ovsschema': openVswitchSchema, 'vtep.ovsschema':
 /** Uses of tools that need no server and call most of what other uses call. */
 const TYPICAL_USES: Readonly<Record<string, readonly string[]>> = {
   'ovs-appctl': ['--target=/dev/null', 'version'],
+  'ovs-dpctl': ['parse-actions', 'push_vlan(vid=1,pcp=0),1'],
   'ovs-ofctl': ['parse-flow', 'in_port=1,ip,nw_dst=10.0.0.0/8,actions=set_field:1->reg0,output:2'],
   'ovs-vsctl': ['--db=unix:/dev/null', 'get', 'Open_vSwitch', '.', 'ovs_version'],
   'ovsdb-client': ['list-dbs', 'unix:/dev/null'],

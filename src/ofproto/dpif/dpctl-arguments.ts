@@ -31,9 +31,12 @@ export type DpctlCommand = (
 /** A failure, in the words of the C tool. */
 export class DpctlError extends Error {}
 
+/** How lines of failures begin: with the program that runs dpctl. The tool puts its own name there. */
+export const DPCTL_PROGRAM = 'ovs-vswitchd: ';
+
 /** A line of the text of a failure. */
 export const complaint = (text: string, error?: unknown): string =>
-  `ovs-vswitchd: ${text}${error instanceof SystemError ? ` (${error.message})` : ''}\n`;
+  `${DPCTL_PROGRAM}${text}${error instanceof SystemError ? ` (${error.message})` : ''}\n`;
 
 export const fail = (text: string, error?: unknown): never => {
   throw new DpctlError(complaint(text, error));

@@ -17,6 +17,7 @@ import { formatOdpFlow } from '../../odp/key-format.ts';
 import { type OdpFlowText, parseOdpFlow } from '../../odp/key-parse.ts';
 import { OdpTextError } from '../../odp/scanner.ts';
 import { formatUfid } from '../../odp/ufid.ts';
+import { normalizeActions, parseActionsCommand } from './dpctl-actions.ts';
 import {
   type DpctlCommand,
   DpctlError,
@@ -232,7 +233,7 @@ const flushFlows: DpctlCommand = (world, rest) => {
 const MANY = Number.POSITIVE_INFINITY;
 
 /** Usage and numbers of arguments, as in the C tool. */
-const COMMANDS: readonly (readonly [
+export const DPCTL_COMMANDS: readonly (readonly [
   name: string,
   usage: string,
   min: number,
@@ -263,10 +264,12 @@ const COMMANDS: readonly (readonly [
   ['del-flow', '[dp] flow', 1, 2, delFlow],
   ['del-flows', '[dp] [file]', 0, 2, flushFlows],
   ...CONNTRACK_COMMANDS,
+  ['parse-actions', 'actions', 1, MANY, parseActionsCommand],
+  ['normalize-actions', 'actions', 2, MANY, normalizeActions],
 ];
 
 export function registerDpctlCommands(commands: UnixctlCommands, world: DpctlWorld): void {
-  for (const [name, usage, min, max, run] of COMMANDS) {
+  for (const [name, usage, min, max, run] of DPCTL_COMMANDS) {
     // Options count as arguments, so that only the minimum can be checked beforehand.
     commands.register(`dpctl/${name}`, usage, min, max === 0 ? 0 : MANY, async (args) => {
       const { options, rest } = parseOptions(args);
