@@ -70,7 +70,25 @@ export interface ExecutorHost {
 const dropMeter = coverage('datapath_drop_meter');
 const dropInvalidPort = coverage('datapath_drop_invalid_port');
 const dropRecirc = coverage('datapath_drop_recirc_error');
-const dropExplicit = coverage('drop_action_of_pipeline');
+/** Packets dropped by an action, by its reason: enum xlate_error of the C implementation. */
+const DROP_COUNTERS = [
+  'of_pipeline',
+  'bridge_not_found',
+  'recursion_too_deep',
+  'too_many_resubmit',
+  'stack_too_deep',
+  'no_recirculation_context',
+  'recirculation_conflict',
+  'too_many_mpls_labels',
+  'invalid_tunnel_metadata',
+  'unsupported_packet_type',
+  'congestion',
+  'forwarding_disabled',
+  'tunnel_routing_failed',
+  'tunnel_output_no_ethernet',
+  'tunnel_neigh_cache_miss',
+  'tunnel_header_build_failed',
+].map((reason) => coverage(`drop_action_${reason}`));
 
 const NO_LIMIT = 0x7fff_ffff;
 
@@ -251,7 +269,7 @@ export class Executor {
           break;
         }
         case OP.DROP:
-          dropExplicit.add(n);
+          DROP_COUNTERS[code[pc + 1]!]?.add(n);
           return;
         case OP.LB_OUTPUT:
           this.#bondOutput(work, list, base, n, code[pc + 1]!);

@@ -64,6 +64,7 @@ export const OP = {
   METER: 24,
   /** index into `userspace` */
   USERSPACE: 25,
+  /** why, as the translation numbers it */
   DROP: 26,
   /** bond id */
   LB_OUTPUT: 27,
@@ -228,7 +229,7 @@ class Compiler {
         this.#body(action.actions, code.length - 1, false, true);
         return;
       case 'drop':
-        code.push(OP.DROP);
+        code.push(OP.DROP, action.reason);
         return;
       case 'add_mpls':
         // Behind the Ethernet header, or before the whole packet.
