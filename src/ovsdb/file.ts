@@ -288,10 +288,10 @@ export function readDatabase(log: OvsdbLog, random: Random): ReadDatabase {
 /** Writes the records that make the whole database. @throws OvsdbError */
 export function* writeSnapshot(db: Database, to: LogReplacement, annotations: Annotations): Generator<void> {
   to.addText(stringifyJson(schemaToJson(db.schema)));
-  to.endRecord();
+  yield* to.endRecord();
   for (const piece of databaseToText(db, annotations)) {
     to.addText(piece);
     yield;
   }
-  to.endRecord();
+  yield* to.endRecord();
 }

@@ -124,7 +124,7 @@ test('a replacement takes over what is written while it is made', async () => {
   replacement.addText('{"x":');
   log.write({ x: 5 });
   replacement.addText('100}');
-  replacement.endRecord();
+  for (const _ of replacement.endRecord());
   const committed = new Promise((done) => replacement.commit(done));
   log.write({ x: 6 });
   assert.equal(await committed, undefined);

@@ -454,12 +454,15 @@ export class LogReplacement {
     this.#sha1.update(bytes);
   }
 
-  /** Ends the record. @throws OvsdbError */
-  endRecord(): void {
+  /** Ends the record and writes it, some of it at each step. @throws OvsdbError */
+  *endRecord(): Generator<void> {
     this.addText('\n');
     try {
       this.#file.append(encoder.encode(headerText(this.#magic, this.#length, this.#sha1.hex())));
-      for (const piece of this.#pieces) this.#file.append(piece);
+      for (const piece of this.#pieces) {
+        this.#file.append(piece);
+        yield;
+      }
     } catch (error) {
       throw wrapSystemError(error, `${this.#file.path}: write failed`);
     }
