@@ -3,7 +3,7 @@
  *
  * It only counts brackets outside of strings, so a byte is looked at once; a byte that cannot occur in JSON
  * ends the stream at once with the parser's error. Limits: {@link MAX_TEXT_BYTES} a text, and
- * {@link MAX_UNFINISHED_BYTES} for the unfinished texts of all streams.
+ * `JsonStreamParser.maxUnfinishedBytes` for the unfinished texts of all streams: who holds most of them has to go first.
  * C counterpart: struct json_parser in lib/json.c.
  */
 import { JSON_MAX_HEIGHT, type Json, JsonError, parseJson } from './json.ts';
@@ -11,11 +11,12 @@ import { decodeUtf8 } from './utf8.ts';
 
 /** Longest JSON text accepted from a peer: a string of the engine holds twice that. */
 export const MAX_TEXT_BYTES = 256 * 1024 * 1024;
-/** Many peers together must not use up the memory either. */
-const MAX_UNFINISHED_BYTES = 1024 * 1024 * 1024;
+export const TOO_MUCH_UNFINISHED = 'unfinished input exceeds maximum length';
 
 /** Bytes set aside by all streams. */
 let unfinished = 0;
+/** The streams that have set bytes aside. */
+const holders = new Set<JsonStreamParser>();
 const EMPTY = new Uint8Array(0);
 
 const START = 0;
@@ -28,6 +29,10 @@ const ALLOWED = new Uint8Array(256);
 for (const c of ' \t\r\n{}[]:,"-+.0123456789eEtrufalsn') ALLOWED[c.charCodeAt(0)] = 1;
 
 export class JsonStreamParser {
+  /** Many peers together must not use up the memory either. */
+  static maxUnfinishedBytes = 1024 * 1024 * 1024;
+  /** Called when the stream has lost what it had set aside, to make room for another: it is of no more use. */
+  evicted: () => void = () => {};
   #state = START;
   #depth = 0;
   maxTextBytes = MAX_TEXT_BYTES;
@@ -86,8 +91,22 @@ export class JsonStreamParser {
   /** Forgets what it has set aside; nothing may be fed any more. */
   close(): void {
     unfinished -= this.#buffer.length;
+    holders.delete(this);
     this.#buffer = EMPTY;
     this.#length = 0;
+  }
+
+  /** Sees to it that so many bytes more may be set aside. */
+  #makeRoom(bytes: number): void {
+    while (unfinished + bytes > JsonStreamParser.maxUnfinishedBytes) {
+      let largest: JsonStreamParser | undefined;
+      for (const holder of holders)
+        if (!largest || holder.#buffer.length > largest.#buffer.length) largest = holder;
+      if (!largest || largest.#buffer.length <= this.#buffer.length + bytes)
+        throw new JsonError(TOO_MUCH_UNFINISHED);
+      largest.close();
+      largest.evicted();
+    }
   }
 
   #keep(part: Uint8Array): void {
@@ -95,9 +114,9 @@ export class JsonStreamParser {
     if (end > this.maxTextBytes) throw new JsonError('input exceeds maximum length');
     if (end > this.#buffer.length) {
       const size = Math.max(end, 2 * this.#buffer.length, 4096);
-      if (unfinished + size - this.#buffer.length > MAX_UNFINISHED_BYTES)
-        throw new JsonError('unfinished input exceeds maximum length');
+      this.#makeRoom(size - this.#buffer.length);
       unfinished += size - this.#buffer.length;
+      holders.add(this);
       const grown = new Uint8Array(size);
       grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;

@@ -107,3 +107,32 @@ test('a stream that nests too deeply is refused before it is parsed', () => {
   const bytes = new TextEncoder().encode('['.repeat(100_000));
   assert.throws(() => parser.feed(bytes, () => {}), /input exceeds maximum nesting depth 1000/);
 });
+
+test('of all unfinished texts the longest goes when there is too much of them', () => {
+  const usual = JsonStreamParser.maxUnfinishedBytes;
+  JsonStreamParser.maxUnfinishedBytes = 100_000;
+  const parsers = Array.from({ length: 3 }, () => new JsonStreamParser());
+  const [small, greedy, late] = parsers as [JsonStreamParser, JsonStreamParser, JsonStreamParser];
+  const gone: string[] = [];
+  small.evicted = () => gone.push('small');
+  greedy.evicted = () => gone.push('greedy');
+  const begin = (bytes: number): Uint8Array => new TextEncoder().encode(`["${'x'.repeat(bytes)}`);
+  try {
+    small.feed(begin(10_000), () => {});
+    greedy.feed(begin(80_000), () => {});
+    assert.deepEqual(gone, []);
+    late.feed(begin(20_000), () => {});
+    assert.deepEqual(gone, ['greedy']);
+    const seen: Json[] = [];
+    small.feed(new TextEncoder().encode('"]'), (json) => seen.push(json));
+    assert.equal((seen[0] as string[])[0]!.length, 10_000);
+    // Who would be the longest is not served at the expense of the others.
+    assert.throws(
+      () => new JsonStreamParser().feed(begin(90_000), () => {}),
+      /unfinished input exceeds maximum length/,
+    );
+  } finally {
+    JsonStreamParser.maxUnfinishedBytes = usual;
+    for (const parser of parsers) parser.close();
+  }
+});

@@ -8,7 +8,7 @@ import { errorStack } from '../base/error-stack.ts';
 import { type Stream, SystemError } from '../base/host.ts';
 import { RateLimit, vlog } from '../base/vlog.ts';
 import { type Json, JsonError, type JsonObject, sortedJson, stringifyJson } from './json.ts';
-import { JsonStreamParser } from './json-stream.ts';
+import { JsonStreamParser, TOO_MUCH_UNFINISHED } from './json-stream.ts';
 
 const log = vlog('jsonrpc');
 const rl = new RateLimit(5, 5);
@@ -93,6 +93,7 @@ export class JsonRpc {
   constructor(stream: Stream, events: JsonRpcEvents) {
     this.stream = stream;
     this.#events = events;
+    this.#parser.evicted = () => this.#unparsable(TOO_MUCH_UNFINISHED);
     stream.events = {
       data: (bytes) => this.#data(bytes),
       close: (error) =>
@@ -181,13 +182,17 @@ export class JsonRpc {
     this.#events.closed(error);
   }
 
+  #unparsable(why: string): void {
+    this.#fail(new SystemError('EPROTO'), `error parsing stream: ${why}`);
+  }
+
   #data(bytes: Uint8Array): void {
     this.#events.activity?.();
     try {
       this.#parser.feed(bytes, (json) => this.#json(json));
     } catch (error) {
       if (error instanceof JsonError) {
-        this.#fail(new SystemError('EPROTO'), `error parsing stream: ${error.message}`);
+        this.#unparsable(error.message);
         return;
       }
       // A mistake of ours costs this connection, not the others.
