@@ -69,7 +69,7 @@ class RecordingStream implements Stream {
     if (inner.remote) this.remote = inner.remote;
     if (inner.peerId !== undefined) this.peerId = inner.peerId;
     inner.events = {
-      data: (bytes) => this.#arrived({ kind: 'data', bytes: bytes.slice() }),
+      data: (bytes) => this.#arrived({ kind: 'data', bytes: new Uint8Array(bytes) }),
       close: (error) => this.#arrived({ kind: 'close', error }),
       drain: () => turns.add(() => this.#drained()),
     };

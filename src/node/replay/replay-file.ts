@@ -146,6 +146,6 @@ export class RecordedFiles {
       log.errRl(rl, `${name}: there is no such file in the recording`);
       return undefined;
     }
-    return { seqno: file.seqno, records: [...parseRecords(fs.readFileSync(file.path))] };
+    return { seqno: file.seqno, records: [...parseRecords(new Uint8Array(fs.readFileSync(file.path)))] };
   }
 }

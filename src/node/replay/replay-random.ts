@@ -1,11 +1,14 @@
-/** UUIDs as they are recorded and replayed: other random numbers leave no trace outside. C counterpart: lib/uuid.c. */
+/**
+ * Random numbers as they are recorded and replayed, above all those that UUIDs are made of. The C implementation records
+ * the UUIDs, in a file of the same name.
+ */
 import type { Random } from '../../base/host.ts';
 import type { RecordedFile, ReplayRecord } from './replay-file.ts';
 import type { ReplayPosition } from './replaying-streams.ts';
 
-/** The name of the recording of UUIDs. */
-export const UUID_FILE = '__uuid_generate';
-const UUID_BYTES = 16;
+export const RANDOM_FILE = '__uuid_generate';
+
+const U32_BYTES = 4;
 
 export class RecordingRandom implements Random {
   readonly #inner: Random;
@@ -15,11 +18,13 @@ export class RecordingRandom implements Random {
     this.#file = file;
   }
   u32(): number {
-    return this.#inner.u32();
+    const value = this.#inner.u32();
+    this.#file.read(new Uint8Array(Uint32Array.of(value).buffer));
+    return value;
   }
   bytes(n: number): Uint8Array {
     const bytes = this.#inner.bytes(n);
-    if (n === UUID_BYTES) this.#file.read(bytes);
+    this.#file.read(bytes);
     return bytes;
   }
 }
@@ -27,18 +32,26 @@ export class RecordingRandom implements Random {
 export class ReplayingRandom implements Random {
   readonly #inner: Random;
   readonly #position: ReplayPosition;
-  readonly #records: ReplayRecord[];
-  constructor(inner: Random, position: ReplayPosition, records: ReplayRecord[]) {
+  readonly #records: readonly ReplayRecord[];
+  #next = 0;
+  constructor(inner: Random, position: ReplayPosition, records: readonly ReplayRecord[]) {
     this.#inner = inner;
     this.#position = position;
     this.#records = records;
   }
   u32(): number {
-    return this.#inner.u32();
+    const data = this.#take(U32_BYTES);
+    return data ? new Uint32Array(data.buffer)[0]! : this.#inner.u32();
   }
   bytes(n: number): Uint8Array {
-    const record = n === UUID_BYTES ? this.#records.shift() : undefined;
-    if (!record) return this.#inner.bytes(n);
+    return this.#take(n) ?? this.#inner.bytes(n);
+  }
+
+  /** What was drawn next, if it was as much. */
+  #take(n: number): Uint8Array | undefined {
+    const record = this.#records[this.#next];
+    if (record?.length !== n) return undefined;
+    this.#next++;
     this.#position.done(record.seqno);
     return record.data.slice();
   }

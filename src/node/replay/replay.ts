@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Host } from '../../base/host.ts';
 import { RecordingStreams } from './recording-streams.ts';
 import { RecordedFiles, Recording } from './replay-file.ts';
-import { RecordingRandom, ReplayingRandom, UUID_FILE } from './replay-random.ts';
+import { RANDOM_FILE, RecordingRandom, ReplayingRandom } from './replay-random.ts';
 import { ReplayingStreams, ReplayPosition } from './replaying-streams.ts';
 
 export type ReplayMode = 'record' | 'replay';
@@ -22,16 +22,16 @@ export function withReplay(
   if (mode === 'record') {
     const recording = new Recording(directory);
     return {
-      random: new RecordingRandom(random, recording.open(UUID_FILE)),
+      random: new RecordingRandom(random, recording.open(RANDOM_FILE)),
       streams: new RecordingStreams(streams, recording, loop),
     };
   }
   const files = new RecordedFiles(directory);
   const position = new ReplayPosition(loop);
-  const uuids = files.take(UUID_FILE);
-  if (uuids) position.done(uuids.seqno);
+  const drawn = files.take(RANDOM_FILE);
+  if (drawn) position.done(drawn.seqno);
   return {
-    random: new ReplayingRandom(random, position, uuids?.records ?? []),
+    random: new ReplayingRandom(random, position, drawn?.records ?? []),
     streams: new ReplayingStreams(files, position),
   };
 }
