@@ -28,6 +28,12 @@ function plainContent(head: Uint8Array): string | undefined {
   return head[0] === 1 && head[1] === 0 ? 'OpenFlow' : undefined;
 }
 
+/** The server that the client asked for. Node's types do not have it. */
+function serverNameOf(socket: tls.TLSSocket): string | undefined {
+  const { servername } = socket as { servername?: unknown };
+  return typeof servername === 'string' ? servername : undefined;
+}
+
 export class TlsAcceptor {
   readonly #context: TlsContext;
   readonly #listener: string;
@@ -101,7 +107,7 @@ export class TlsAcceptor {
     server.on('secureConnection', (socket) => {
       const name = peerName('ssl', socket);
       this.#handshakes.delete(name);
-      this.#accept(tlsStream(name, socket));
+      this.#accept(tlsStream(name, socket, serverNameOf(socket)));
     });
     server.on('tlsClientError', (error, socket) => {
       logHandshakeError('SSL_accept', error, isUnverified(socket));

@@ -1,8 +1,11 @@
 /** A TLS connection whose handshake is done, as a `Stream`. */
 import type { TLSSocket } from 'node:tls';
 import type { Stream } from '../../base/host.ts';
+import { vlog } from '../../base/vlog.ts';
 import { NetStream } from './net-stream.ts';
 import { connectionError } from './tls-error.ts';
+
+const log = vlog('stream_ssl');
 
 /** The first common name in the peer's certificate. */
 function peerCommonName(socket: TLSSocket): string | undefined {
@@ -11,5 +14,8 @@ function peerCommonName(socket: TLSSocket): string | undefined {
   return typeof name === 'string' ? name : name?.[0];
 }
 
-export const tlsStream = (name: string, socket: TLSSocket): Stream =>
-  new NetStream(name, socket, { toError: connectionError, peerId: peerCommonName(socket) });
+/** @param serverName which the client asked for */
+export function tlsStream(name: string, socket: TLSSocket, serverName: string | undefined): Stream {
+  if (serverName !== undefined) log.dbg(`connection indicated server name ${serverName}`);
+  return new NetStream(name, socket, { toError: connectionError, peerId: peerCommonName(socket) });
+}

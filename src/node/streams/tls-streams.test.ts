@@ -7,10 +7,12 @@ import { after, before, describe, test } from 'node:test';
 import { captureLog } from '../../../test/support/log-capture.ts';
 import { Authority, type KeyPair, whyNoOpenssl } from '../../../test/support/pki.ts';
 import type { Listener, Stream, TlsSettings } from '../../base/host.ts';
+import { setVlogFromSpec } from '../../base/vlog.ts';
 import { NodeStreams } from './streams.ts';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ovs-tls-'));
-const log = captureLog(['err', 'warn', 'info']);
+const log = captureLog(['err', 'warn', 'info', 'dbg']);
+setVlogFromSpec('stream_ssl:file:dbg');
 after(() => {
   log.stop();
   fs.rmSync(dir, { recursive: true });
@@ -276,6 +278,27 @@ describe('TLS streams', { skip: whyNoOpenssl() ?? false, timeout: 60_000 }, () =
     assert.ok(told(/^ERR\|could not bootstrap CA cert: obtained certificate is not self-signed/));
     assert.ok(told(/^ERR\|only one certificate was received/));
     assert.ok(!fs.existsSync(file));
+  });
+
+  test('a client asks for the server by the name in its target, or by the one that it is given', async () => {
+    const asked = async (target: string, more: TlsSettings): Promise<string[]> => {
+      const lines = await logged(async () => {
+        const streams = streamsWith(settings(bob, ca.cert, more));
+        const stream = await new Promise<Stream>((connected, failed) =>
+          streams.connect(`ssl:${target}:${server.port}`, 0, { connected, failed }),
+        );
+        await echo(stream, 'hello');
+        stream.close();
+      });
+      return lines.filter((line) => line.includes('server name'));
+    };
+    const line = (name: string): string => `DBG|connection indicated server name ${name}`;
+    assert.deepEqual(await asked('127.0.0.1', {}), []);
+    assert.deepEqual(await asked('localhost', {}), [line('localhost'), line('localhost')]);
+    assert.deepEqual(await asked('127.0.0.1', { serverName: 'db.example' }), [
+      line('db.example'),
+      line('db.example'),
+    ]);
   });
 
   test('peers that speak in plain are told of and cut off', async () => {

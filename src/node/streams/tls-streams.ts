@@ -72,7 +72,7 @@ export class TlsStreams {
         if (bootstrapTo !== undefined) return fail(this.#bootstrap(secured, bootstrapTo));
         done = true;
         secured.off('error', failed);
-        connector.connected(tlsStream(name, secured));
+        connector.connected(tlsStream(name, secured, serverName));
       });
     });
     return () => {
