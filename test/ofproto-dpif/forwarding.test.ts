@@ -1,6 +1,8 @@
 /** Packets through a bridge: misses, megaflows, learning, revalidation, statistics. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatOdpActions } from '../../src/odp/action-format.ts';
+import { formatOdpFlow } from '../../src/odp/key-format.ts';
 import { SwitchNetwork } from '../support/switch-network.ts';
 
 const A = '50:54:00:00:00:01';
@@ -215,4 +217,59 @@ test('recirculation resumes where translation stopped', () => {
   net.pass(13_000);
   assert.equal(net.dpif.stats().flows, 0);
   assert.equal(recircIds.size, 0);
+});
+
+/** Bridge br0 with port p1, and br1 with p2 behind a patch. */
+function patchedBridges() {
+  const net = new SwitchNetwork();
+  const [br0, br1] = [net.bridge('br0'), net.bridge('br1')];
+  net.port(br0, 'p1', 1);
+  net.port(br1, 'p2', 2);
+  net.patch(br0, br1, 'to1', 'to0');
+  const numberOf = (bridge: typeof br0, name: string): number =>
+    [...bridge.ports()].find((port) => port.name === name)!.ofpPort;
+  return { net, br0, br1, to1: numberOf(br0, 'to1'), to0: numberOf(br1, 'to0') };
+}
+
+/** Installed flows, without their statistics. */
+function installed(net: SwitchNetwork): string[] {
+  const texts: string[] = [];
+  net.dpif.dumpFlows(
+    (flows) => {
+      for (const { key, mask, actions } of flows)
+        texts.push(`${formatOdpFlow(key, mask)}, actions:${formatOdpActions(actions)}`);
+    },
+    () => {},
+  );
+  return texts;
+}
+
+test('two NSH headers come off one recirculation after the other', () => {
+  const { net, br0, br1, to1, to0 } = patchedBridges();
+  const header = (spi: string): string => `encap(nsh(md_type=1)),set_field:${spi}->nsh_spi`;
+  net.flow(
+    br0,
+    `in_port=1,ip,actions=${header('0x1234')},${header('0x5678')},encap(ethernet),set_field:${B}->eth_dst,output:${to1}`,
+  );
+  net.flow(br1, `in_port=${to0},dl_type=0x894f,nsh_mdtype=1,nsh_spi=0x5678,actions=decap(),goto_table:1`);
+  net.flow(br1, 'table=1,packet_type=(1,0x894f),nsh_mdtype=1,nsh_spi=0x5678,actions=decap(),resubmit(,2)');
+  net.flow(br1, 'table=2,packet_type=(1,0x894f),nsh_mdtype=1,nsh_spi=0x1234,actions=decap(),output:2');
+  net.inject('p1', `in_port=1,${TCP}`, 2);
+  assert.deepEqual(net.device('p2').frames, [net.frame(TCP), net.frame(TCP)]);
+  assert.deepEqual(installed(net).slice(1), [
+    'recirc_id(0x1),in_port(1),packet_type(ns=1,id=0x894f),eth_type(0x894f),nsh(mdtype=1,np=3,spi=0x1234), actions:pop_nsh(),recirc(0x2)',
+    'recirc_id(0x2),in_port(1),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no), actions:2',
+  ]);
+});
+
+test('a label before an Ethernet frame hides the frame, and gives it back', () => {
+  const { net, br0, br1, to1, to0 } = patchedBridges();
+  net.flow(br0, `in_port=1,actions=encap(mpls),encap(ethernet),set_field:${B}->eth_dst,output:${to1}`);
+  net.flow(br1, `in_port=${to0},dl_type=0x8847,actions=decap(),decap(packet_type(ns=0,type=0)),output:2`);
+  net.inject('p1', `in_port=1,${TCP}`, 2);
+  assert.deepEqual(net.device('p2').frames, [net.frame(TCP), net.frame(TCP)]);
+  assert.match(
+    installed(net)[0]!,
+    /actions:add_mpls\(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847\),push_eth\(\S+\),pop_eth,pop_mpls\(eth_type=0x6558\),recirc\(0x1\)$/,
+  );
 });

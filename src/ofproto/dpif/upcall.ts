@@ -151,7 +151,8 @@ function translateMiss(
     mask[F.IN_PORT] = 0xffff_ffff;
     mask[F.RECIRC_ID] = 0xffff_ffff;
     if (DEBUG.megaflows) {
-      // What the packet does not have, the datapath cannot match.
+      // What the packet does not have, the datapath cannot match; but its type counts without an Ethernet header too.
+      mask[F.DL_TYPE] = 0xffff;
       for (let i = 0; i < mask.length; i++) mask[i] = mask[i]! & x.wc[i]!;
       mask[F.IN_PORT] = 0xffff_ffff;
     }
