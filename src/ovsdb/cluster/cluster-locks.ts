@@ -7,7 +7,8 @@
  */
 import type { Host } from '../../base/host.ts';
 import { randomUuid, type Uuid } from '../../base/uuid.ts';
-import { parseJson, stringifyJson } from '../../jsonrpc/json.ts';
+import { JsonError, parseJson, stringifyJson } from '../../jsonrpc/json.ts';
+import { isJsonObject } from '../members.ts';
 import type { LockAnswer, LockHolder, LockKeeper, LockMode, LockWaiter } from '../server/locks.ts';
 import { type Guard, type KeyValue, KvError, type KvEvent } from './kv.ts';
 import type { Member } from './member.ts';
@@ -267,4 +268,13 @@ export class ClusterLocks implements LockKeeper {
   }
 }
 
-const parsePlaces = (text: string): readonly Place[] => parseJson(text) as unknown as readonly Place[];
+/** The line in a value; an empty one if it is none, which the next change makes good. */
+function parsePlaces(text: string): readonly Place[] {
+  try {
+    const json = parseJson(text);
+    if (Array.isArray(json) && json.every(isJsonObject)) return json as unknown as readonly Place[];
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+  }
+  return [];
+}

@@ -188,6 +188,8 @@ export class ClusterLog {
       if (head.modRevision < this.#headRevision) continue;
       if (await this.#takeSnapshot(snapshot)) continue;
       const headIndex = Number(head.value);
+      if (!Number.isSafeInteger(headIndex))
+        throw new OvsdbError('ovsdb error', `cluster: ${layout.head} is damaged`);
       const before = this.index;
       this.#arrive(records);
       await this.#pumping;
@@ -277,9 +279,15 @@ export class ClusterLog {
   }
 
   #snapshotPut({ value, modRevision }: KeyValue): void {
-    const snapshot = parseSnapshot(value);
-    // One of records that are still to be fetched is noted when all is read anew.
-    if (snapshot.cid === this.snapshot?.cid && snapshot.index <= this.index)
+    let snapshot: Snapshot | undefined;
+    try {
+      snapshot = parseSnapshot(value);
+    } catch (error) {
+      // It is said what is wrong with it when all is read anew.
+      if (!(error instanceof OvsdbError)) throw error;
+    }
+    // One of records that are still to be fetched is noted then too.
+    if (snapshot && snapshot.cid === this.snapshot?.cid && snapshot.index <= this.index)
       this.#noteSnapshot(snapshot, modRevision);
     else this.reread();
   }

@@ -99,6 +99,14 @@ export function parseSnapshot(text: string): Snapshot {
   const json = parse(text, 'snapshot');
   if (json['format'] !== 1)
     throw new OvsdbError('ovsdb error', `cluster: snapshot is of an unknown format (${json['format']})`);
+  const { cid, name, index, id, data, chars } = json;
+  const isWhole =
+    [cid, name, id].every((value) => typeof value === 'string') &&
+    [index, chars].every(Number.isSafeInteger) &&
+    isJsonObject(data ?? null) &&
+    typeof (data as JsonObject)['blob'] === 'string' &&
+    Number.isSafeInteger((data as JsonObject)['parts']);
+  if (!isWhole) throw damaged('snapshot');
   return json as unknown as Snapshot;
 }
 

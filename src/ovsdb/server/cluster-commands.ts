@@ -3,9 +3,7 @@
  * look are answered and those that turn its Raft say what to do instead. C counterpart: ovsdb/raft.c.
  */
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
-import { parseJson } from '../../jsonrpc/json.ts';
 import { KvError, prefixEnd } from '../cluster/kv.ts';
-import { isJsonObject } from '../members.ts';
 import { Clustered } from './clustered.ts';
 import type { ServerProgram } from './program.ts';
 
@@ -21,8 +19,8 @@ async function servers({ member }: Clustered): Promise<string[]> {
     success: [{ op: 'get', key, end: prefixEnd(key) }],
   });
   return results[0]!.map(({ value }) => {
-    const json = parseJson(value);
-    return isJsonObject(json) ? String(json['sid']) : '';
+    const [, sid = ''] = /"sid":"([^"]*)"/.exec(value) ?? [];
+    return sid;
   });
 }
 

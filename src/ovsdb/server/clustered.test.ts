@@ -209,6 +209,37 @@ test('a server that was cut off while records went finds its way by the snapshot
   assert.equal(errorOf(await inTime(host, b.transact(insert('y')))), undefined);
 });
 
+test('what somebody else writes under the prefix ends no server', async () => {
+  const { host, etcd } = await cluster(12);
+  const a = await start(host, etcd);
+  const other = etcd.connect();
+  const layout = new Layout(PREFIX);
+  const good = new Map([layout.head, layout.snapshot].map((key) => [key, etcd.get(key)!.value]));
+  const put = (key: string, value: string): Promise<unknown> =>
+    inTime(host, other.transact({ guards: [], success: [{ op: 'put', key, value }] }));
+  for (const value of ['', 'junk', '[]', '{}', '[{}]', '{"format":2}', '{"format":1}'])
+    for (const key of [
+      layout.head,
+      layout.snapshot,
+      layout.log(1),
+      layout.lock('L'),
+      `${layout.logs}x`,
+      `${layout.servers}x`,
+      `${layout.blobs}x`,
+    ]) {
+      await put(key, value);
+      await host.pass(100, turn);
+    }
+  assert.equal(a.model.isConnected, false);
+  assert.deepEqual(results(await inTime(host, a.transact({ op: 'select', table: 'T', where: [] }))), [
+    { rows: [] },
+  ]);
+  for (const [key, value] of good) await put(key, value);
+  await inTime(host, other.transact({ guards: [], success: [{ op: 'delete', key: layout.log(1) }] }));
+  await host.pass(5000, turn);
+  assert.equal(errorOf(await inTime(host, a.transact(insert('x')))), undefined);
+});
+
 test('of servers that write snapshots at once one wins, and nothing is lost', async () => {
   const { host, etcd } = await cluster(11);
   const servers = [await start(host, etcd), await start(host, etcd), await start(host, etcd)];
