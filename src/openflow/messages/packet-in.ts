@@ -219,7 +219,7 @@ function decodeNx2(r: ByteReader, c: DecodeContext): PacketIn {
   let reason = 0;
   let metadata = inPortMatch(undefined);
   let userdata = EMPTY;
-  let continuation: Continuation | undefined;
+  let continuation: ByteReader | undefined;
   eachProperty(r, (p) => {
     switch (p.experimenter ? -1 : p.type) {
       case NXPINT.PACKET:
@@ -247,7 +247,8 @@ function decodeNx2(r: ByteReader, c: DecodeContext): PacketIn {
         userdata = propertyPayload(p) as Uint8Array<ArrayBuffer>;
         break;
       case NXPINT.CONTINUATION:
-        continuation = decodeContinuation(propertyNested(p), c);
+        // What everybody may see comes first.
+        continuation = propertyNested(p);
         break;
       default:
         unknownProperty(log, c.loose, 'NX_PACKET_IN2', p);
@@ -273,7 +274,7 @@ function decodeNx2(r: ByteReader, c: DecodeContext): PacketIn {
     cookie,
     userdata,
   };
-  return continuation ? { ...fixed, continuation } : fixed;
+  return continuation ? { ...fixed, continuation: decodeContinuation(continuation, c) } : fixed;
 }
 
 function putNx2(w: ByteWriter, m: PacketIn, version: number): void {
