@@ -83,6 +83,7 @@ export class NodeHost implements Host {
   /** These two are replaced when the host records or replays. */
   random: Random = new NodeRandom();
   streams: Streams;
+  readonly #nodeStreams: NodeStreams;
   readonly http: Http;
   readonly storage: Storage = new NodeStorage();
   readonly dirs: Directories;
@@ -92,6 +93,7 @@ export class NodeHost implements Host {
     const env = process.env;
     this.dirs = directories(env);
     const streams = new NodeStreams(this.dirs.run, quick);
+    this.#nodeStreams = streams;
     this.streams = streams;
     this.http = new NodeHttp(() => streams.tlsParameters());
     // Node loads `performance` when it is first used, which costs 4 ms.
@@ -111,6 +113,8 @@ export class NodeHost implements Host {
    */
   async record(mode: ReplayMode, dir: string | undefined): Promise<void> {
     const { withReplay } = await import('./replay/replay.ts');
+    // What is recorded when something is sent tells how much of it did not leave at once.
+    this.#nodeStreams.usesPipes = false;
     Object.assign(this, withReplay(this, mode, dir));
   }
 }

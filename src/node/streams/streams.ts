@@ -35,6 +35,8 @@ const BACKLOG = 64;
 export class NodeStreams implements Streams {
   readonly #rundir: string;
   readonly #quick: boolean;
+  /** Whether Unix connections are those of pipe-stream.ts, whose backlog is known a little after one has sent. */
+  usesPipes = true;
   /** Numbers accepted Unix connections, as 'unix#N'. */
   #accepted = 0;
   #tlsSettings: TlsSettings = {};
@@ -75,7 +77,7 @@ export class NodeStreams implements Streams {
   connect(name: string, defaultPort: number, connector: StreamConnector): () => void {
     const target = parseTarget(name, defaultPort, this.#rundir);
     if (target.passive) throw new SystemError('EAFNOSUPPORT');
-    if (this.#quick && target.kind === 'unix' && target.path.length <= MAX_UNIX_PATH) {
+    if (this.#quick && this.usesPipes && target.kind === 'unix' && target.path.length <= MAX_UNIX_PATH) {
       const cancel = connectPipe(name, target.path, connector);
       if (cancel) return cancel;
     }
@@ -102,12 +104,14 @@ export class NodeStreams implements Streams {
       log.warnRl(acceptLimit, `${name}: accept: ${error.message}`);
     if (target.kind === 'unix') {
       makeRoomFor(target.path);
-      const close = listenPipe(
-        target.path,
-        BACKLOG,
-        (stream) => accept(stream(`unix#${this.#accepted++}`)),
-        acceptFailed,
-      );
+      const close =
+        this.usesPipes &&
+        listenPipe(
+          target.path,
+          BACKLOG,
+          (stream) => accept(stream(`unix#${this.#accepted++}`)),
+          acceptFailed,
+        );
       if (close) return { name, port: undefined, close };
     }
     const net = await import('node:net');
