@@ -49,6 +49,20 @@ const options = RELEASE === undefined ? { skip: `${PROGRAM} is missing` } : {};
 /** Registers above 15, fields as ids of `sample`, marks and labels in NXT_CT_FLUSH came after the oldest releases. */
 const FIELDS_OF_RELEASE = fieldsOf(MATCHABLE, RELEASE ?? '');
 const CT_FLUSH_OF_MARKS = '3.3';
+/** Bytes that name fields which came after the release, or `sample` with fields as ids. */
+const NEWER = new RegExp(
+  [
+    ...FIELDS.flatMap((f) => f.headers)
+      .filter((h) => !isSince(RELEASE ?? '', h.since))
+      .map(({ header, experimenter }) => {
+        const hex32 = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');
+        const [plain, masked] = [header, header | 0x100].map((n) => hex32(n).slice(4, 6));
+        return `${hex32(header).slice(0, 4)}(?:${plain}|${masked})..${experimenter ? hex32(experimenter) : ''}`;
+      }),
+    ...(isSince(RELEASE ?? '', '3.4') ? [] : ['000023200033']),
+    'never',
+  ].join('|'),
+);
 const KINDS_OF_RELEASE = KINDS.filter(
   (kind) => kind !== 'ct_flush' || isSince(RELEASE ?? '', CT_FLUSH_OF_MARKS),
 );
@@ -296,7 +310,7 @@ test('messages of every kind and version', options, async () => {
       if (!arbitrary) continue;
       for (const [i, message] of fc.sample(arbitrary, { seed: SEED, numRuns: runs }).entries()) {
         const bytes = encodeIfPossible(message);
-        if (!bytes) continue;
+        if (!bytes || NEWER.test(hex(bytes))) continue;
         messages.push(bytes);
         const random = new Random(SEED + 100 * i + version);
         for (let n = 0; n < 2; n++) {
