@@ -32,6 +32,7 @@ export function decodeMessage(bytes: Uint8Array, options: DecodeOptions = {}): O
 /**
  * Encodes a message. A multipart message that is too long for one comes as several, one behind the other: the bytes
  * are for a stream, and {@link MessageSplitter} takes them apart again.
+ * In OpenFlow 1.0 the message's `nxm` asks for the form with an extensible match; decoding sets it.
  * @throws OfpError NXBRC_UNENCODABLE_ERROR when the version has no such message or it is too long
  */
 export function encodeMessage(message: OfpMessage, options: EncodeOptions = {}): Uint8Array {
