@@ -5,11 +5,16 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { program, type RunResult } from '../support/daemons.ts';
+import { Daemons, program, type RunResult, whyNoDebian } from '../support/daemons.ts';
 
 const SCHEMA = path.resolve(import.meta.dirname, '../../dist/share/vswitch.ovsschema');
 const CURRENT = (JSON.parse(fs.readFileSync(SCHEMA, 'utf8')) as { version: string }).version;
 const TIMEOUT_MS = 120_000;
+/** A switch without devices, and nothing of the machine's that the tests would depend on. */
+const QUIET = [
+  ...['--no-mlockall', '--no-record-hostname', '--ovsdb-server-priority=', '--ovs-vswitchd-priority='],
+  '--ovs-vswitchd-options=--enable-dummy=override --disable-system',
+];
 
 /** A system: its directories, and what ovs-ctl and the other programs do there. */
 class System {
@@ -38,14 +43,9 @@ class System {
     return stdout;
   }
 
-  readonly #options = [
-    ...['--no-mlockall', '--no-record-hostname', '--ovsdb-server-priority=', '--ovs-vswitchd-priority='],
-    '--ovs-vswitchd-options=--enable-dummy=override --disable-system',
-  ];
-
   /** ovs-ctl with the options that start a switch without devices. */
   tryCtl(...args: string[]): RunResult {
-    return this.try('ovs-ctl', ...this.#options, ...args);
+    return this.try('ovs-ctl', ...QUIET, ...args);
   }
 
   ctl(...args: string[]): string {
@@ -64,9 +64,14 @@ class System {
   }
 }
 
+const systems: System[] = [];
+after(() => {
+  for (const s of systems) s.remove();
+});
+
 function system(): System {
   const made = new System();
-  after(() => made.remove());
+  systems.push(made);
   return made;
 }
 
@@ -328,4 +333,30 @@ test("a pidfile that names somebody else's process ends nobody", () => {
   assert.equal(s.ctl('stop'), 'ovs-vswitchd is not running.\n');
   fs.writeFileSync(pidfile, 'x\n');
   assert.match(s.tryCtl('status').stdout, /^Pidfile for ovsdb-server .* exists but cannot be read\n/);
+});
+
+test("Debian's switch is replaced by this one, with its database and flows", {
+  skip: whyNoDebian() ?? false,
+}, async () => {
+  const theirs = await Daemons.start('theirs', 'switch', '--enable-dummy=override');
+  const ctl = (...args: string[]): RunResult => theirs.try('ovs-ctl', [...QUIET, ...args], { side: 'ours' });
+  try {
+    const version = theirs.tool('ovsdb-tool', 'db-version', `${theirs.dir}/conf.db`).trim();
+    theirs.tool('ovs-vsctl', 'add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=dummy');
+    theirs.tool('ovs-ofctl', 'add-flow', 'br0', 'priority=9,arp,actions=drop');
+    const [server, daemon] = [theirs.pid('ovsdb-server'), theirs.pid('ovs-vswitchd')];
+    const { status, stdout, stderr } = ctl('restart', '--system-id=random');
+    assert.equal(status, 0, stdout + stderr);
+    const lines = stdout.split('\n');
+    assert.equal(lines[0], 'Saving flows.');
+    assert.equal(lines[1], `Exiting ovsdb-server (${server}).`);
+    assert.ok(lines[2]!.startsWith(`Backing up database to ${theirs.dir}/conf.db.backup${version}-`), stdout);
+    assert.ok(lines.includes(`Exiting ovs-vswitchd (${daemon}).`), stdout);
+    assert.doesNotMatch(stdout, /Killing|failed/);
+    assert.equal(theirs.tool('ovs-vsctl', 'get', 'Open_vSwitch', '.', 'ovs_version'), '"3.7.1"\n');
+    assert.match(theirs.tool('ovs-ofctl', 'dump-flows', 'br0'), /priority=9,arp actions=drop/);
+  } finally {
+    ctl('stop');
+    await theirs.stop();
+  }
 });
