@@ -110,8 +110,10 @@ export class Context {
     return this.run('ovs-vsctl', [...this.#vsctlOptions, ...args]);
   }
 
-  /** The lines that ovs-vsctl prints; none if it fails. */
-  vsctlLines(args: readonly string[]): string[] {
-    return (this.capture('ovs-vsctl', [...this.#vsctlOptions, ...args]) ?? '').split('\n').filter(Boolean);
+  /** The lines that ovs-vsctl prints; undefined if it fails. */
+  vsctlLines(args: readonly string[]): string[] | undefined {
+    return this.capture('ovs-vsctl', [...this.#vsctlOptions, ...args])
+      ?.split('\n')
+      .filter(Boolean);
   }
 }

@@ -60,7 +60,7 @@ function startDatabase(context: Context): boolean {
   if (!context.vsctl(['--', 'init', '--', 'set', 'Open_vSwitch', '.', `db-version=${version}`])) return false;
   if (!recordIdentity(context)) return false;
   if (context.is('delete-bridges'))
-    for (const bridge of context.vsctlLines(['list-br'])) context.vsctl(['del-br', bridge]);
+    for (const bridge of context.vsctlLines(['list-br']) ?? []) context.vsctl(['del-br', bridge]);
   if (context.is('delete-transient-ports')) deleteTransientPorts(context);
   return true;
 }
@@ -89,7 +89,7 @@ function deleteTransientPorts(context: Context): boolean {
   const ports = context.vsctlLines([
     ...['--bare', '--', '--columns=name', 'find', 'port', 'other_config:transient=true'],
   ]);
-  return ports.map((port) => context.vsctl(['--', 'del-port', port])).every(Boolean);
+  return ports?.map((port) => context.vsctl(['--', 'del-port', port])).every(Boolean) ?? false;
 }
 
 /** Whether the switch shall wait, before it forwards anything, until its flows are there again. */

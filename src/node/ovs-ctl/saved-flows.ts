@@ -22,7 +22,7 @@ interface SavedBridge {
 
 /** The highest version that the bridge speaks. */
 function versionOf(context: Context, bridge: string): string {
-  const protocols = context.vsctlLines(['get', 'bridge', bridge, 'protocols'])[0] ?? '';
+  const protocols = context.vsctlLines(['get', 'bridge', bridge, 'protocols'])?.[0] ?? '';
   return protocols.match(/OpenFlow\d+/g)?.at(-1) ?? `OpenFlow${FIRST_WITH_BUNDLES}`;
 }
 
@@ -92,6 +92,7 @@ export class SavedFlows {
     const bridges: SavedBridge[] = [];
     context.action('Saving flows', () => {
       const names = context.vsctlLines(['--', '--real', 'list-br']);
+      if (!names) return false;
       for (const name of names) {
         const saved = saveBridge(context, dir, name);
         if (saved) bridges.push(saved);
