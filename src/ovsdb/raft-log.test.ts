@@ -19,8 +19,10 @@ test('the header of a member says what was before the first entry', () => {
     prev_term: 1,
     prev_eid: CID,
     prev_data: [{}, {}],
+    prev_election_timer: 1500,
   });
-  assert.deepEqual(header.snapshot, { index: 1, term: 1, entryId: CID, data: [{}, {}] });
+  const entryId = CID;
+  assert.deepEqual(header.snapshot, { index: 1, term: 1, entryId, data: [{}, {}], electionTimerMs: 1500 });
   assert.equal(header.remoteAddresses, undefined);
 });
 

@@ -1,7 +1,7 @@
 /**
  * The records in the file of a member of a raft cluster, ovsdb(5) "Clustered Format": a header, then what the member
- * learned and decided, in order. This project's servers do not form such clusters; its tools read what those of the C
- * implementation wrote. Terms and indexes beyond 2**53 are refused.
+ * learned and decided, in order. This project's servers do not form such clusters: its tools read what those of the C
+ * implementation wrote, and its server goes on with the file of a member that is alone (server/raft-file.ts). Terms and indexes beyond 2**53 are refused.
  * C counterpart: ovsdb/raft-private.c.
  */
 import { parseUuid, type Uuid, ZERO_UUID } from '../base/uuid.ts';
@@ -30,6 +30,7 @@ export interface RaftSnapshot {
   readonly entryId: Uuid;
   /** [schema, transaction]. */
   readonly data: Json;
+  readonly electionTimerMs: number | undefined;
 }
 
 export interface RaftEntry {
@@ -87,8 +88,9 @@ export function parseRaftHeader(json: Json | undefined): RaftHeader {
     if (index !== 0) {
       const data = members.required('prev_data') ?? null;
       const entryId = uuidMember(members, 'prev_eid', true) ?? ZERO_UUID;
-      snapshot = { index, data, entryId, term: numberMember(members, 'prev_term', true) };
-      numberMember(members, 'prev_election_timer');
+      const term = numberMember(members, 'prev_term', true);
+      const electionTimerMs = numberMember(members, 'prev_election_timer') || undefined;
+      snapshot = { index, data, entryId, term, electionTimerMs };
     }
   }
   const clusterId = uuidMember(members, 'cluster_id', remotes === undefined);

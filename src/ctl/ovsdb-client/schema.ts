@@ -3,10 +3,11 @@
 import { compareStrings } from '../../ovsdb/atom.ts';
 import { type DatabaseSchema, sameSchema, schemaToJson } from '../../ovsdb/schema.ts';
 import { columnTypeToJson } from '../../ovsdb/type.ts';
+import { clusterSchema } from '../cluster-schema.ts';
 import { schemaFromFile } from '../schema-file.ts';
 import { jsonCell, type Table, TablePrinter, textCell } from '../table.ts';
 import type { Client, ClientCommand } from './context.ts';
-import { checked } from './rpc.ts';
+import { checked, databaseInfo } from './rpc.ts';
 
 const listDbs: ClientCommand = {
   name: 'list-dbs',
@@ -61,11 +62,12 @@ const listColumns = schemaCommand('list-columns', 1, (client, schema, [only]) =>
   });
 });
 
-/** Connects to the server of the database that the schema file in the last argument is for. */
+/** Connects to the server of the database that the schema file in the last argument is for. @returns what it would have */
 async function openForFile(client: Client, args: readonly string[]): Promise<DatabaseSchema> {
   const schema = checked(() => schemaFromFile(client.io, args.at(-1)!));
   await client.open('database', 1, args, schema.name);
-  return schema;
+  const info = await databaseInfo(client.rpc, schema.name);
+  return info?.['model'] === 'clustered' ? clusterSchema(schema, args.at(-1)!) : schema;
 }
 
 const convert: ClientCommand = {

@@ -3,18 +3,16 @@
  * The records are those of ovsdb(5), "Clustered Format". C counterpart: ovsdb/raft.c, ovsdb/raft-private.c.
  */
 import { randomUuid } from '../../base/uuid.ts';
-import { vlog } from '../../base/vlog.ts';
 import { type Json, parseJson } from '../../jsonrpc/json.ts';
 import { databaseToText, openStandaloneLog } from '../../ovsdb/file.ts';
 import { RAFT_MAGIC } from '../../ovsdb/log.ts';
 import { isId } from '../../ovsdb/members.ts';
 import { OvsdbError } from '../../ovsdb/ovsdb-error.ts';
-import { type DatabaseSchema, persistentSchema, schemaToJson } from '../../ovsdb/schema.ts';
+import { type DatabaseSchema, schemaToJson } from '../../ovsdb/schema.ts';
+import { clusterSchema } from '../cluster-schema.ts';
 import { schemaFromFile } from '../schema-file.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 import { openNewLog, readDb, syncAndClose } from './files.ts';
-
-const log = vlog('ovsdb');
 
 const ELECTION_TIMER_MIN_MS = 100;
 const ELECTION_TIMER_MAX_MS = 600_000;
@@ -40,16 +38,8 @@ function checkAddress(address: string): void {
 
 /** What a cluster starts with: a schema alone, or the contents of a stand-alone database. Warns of what it will keep. */
 export function initialData(io: ToolIo, file: string): { schema: DatabaseSchema; data: Json } {
-  const initial = readInitialData(io, file);
-  const columns = [...initial.schema.tables.values()].flatMap((table) =>
-    table.columns.filter((column) => !column.persistent).map((column) => [column.name, table.name] as const),
-  );
-  const [column, table] = columns.at(-1) ?? [];
-  if (column !== undefined)
-    log.warn(
-      `${file}: changed ${columns.length} columns in '${initial.schema.name}' database from ephemeral to persistent, including '${column}' column in '${table}' table, because clusters do not support ephemeral columns`,
-    );
-  return initial;
+  const { schema, data } = readInitialData(io, file);
+  return { schema: clusterSchema(schema, file), data };
 }
 
 function readInitialData(io: ToolIo, file: string): { schema: DatabaseSchema; data: Json } {
@@ -87,7 +77,7 @@ export async function createCluster(
     prev_servers: { [sid]: local! },
     prev_index: 1,
     prev_term: 1,
-    prev_data: [schemaToJson(persistentSchema(schema)), data],
+    prev_data: [schemaToJson(schema), data],
     prev_eid: randomUuid(random),
   });
   if (electionTimerMs !== undefined) created.write({ term: 1, index: 2, election_timer: electionTimerMs });

@@ -1,11 +1,14 @@
 /**
  * The `cluster/*` management commands. Consensus is etcd's business here, so of the C implementation's commands those that
- * look are answered and those that turn its Raft say what to do instead. C counterpart: ovsdb/raft.c.
+ * look are answered and those that turn its Raft say what to do instead; a file of a cluster of one server has commands of its own
+ * (raft-commands.ts). C counterpart: ovsdb/raft.c.
  */
 import { type UnixctlCommands, UnixctlError } from '../../base/unixctl.ts';
 import { KvError, prefixEnd } from '../cluster/kv.ts';
 import { Clustered } from './clustered.ts';
 import type { ServerProgram } from './program.ts';
+import { RAFT_COMMANDS, type RaftCommand, raftStatusText } from './raft-commands.ts';
+import { RaftFile } from './raft-file.ts';
 
 /** An id as it is shown: its beginning, and all of it. */
 const named = (id: string | undefined): string =>
@@ -54,27 +57,31 @@ async function statusText(cluster: Clustered): Promise<string> {
 }
 
 export function registerClusterCommands(commands: UnixctlCommands, { server }: ServerProgram): void {
-  const find = (name: string): Clustered => {
+  const find = (name: string): Clustered | RaftFile => {
     const model = server.databases.get(name)?.model;
-    if (model instanceof Clustered) return model;
+    if (model instanceof Clustered || model instanceof RaftFile) return model;
     throw new UnixctlError('unknown cluster');
   };
-  commands.register('cluster/cid', 'DB', 1, 1, ([name]) => find(name!).log.snapshot!.cid);
-  commands.register('cluster/sid', 'DB', 1, 1, ([name]) => find(name!).member.sid);
-  commands.register('cluster/status', 'DB', 1, 1, ([name]) => statusText(find(name!)));
-  const refuse = (command: string, usage: string, args: number, why: string): void => {
-    commands.register(`cluster/${command}`, usage, args, args, ([name]) => {
-      find(name!);
-      throw new UnixctlError(why);
+  commands.register('cluster/cid', 'DB', 1, 1, ([name]) => find(name!).status.cid ?? '');
+  commands.register('cluster/sid', 'DB', 1, 1, ([name]) => find(name!).status.sid ?? '');
+  commands.register('cluster/status', 'DB', 1, 1, ([name]) => {
+    const model = find(name!);
+    return model instanceof RaftFile ? raftStatusText(model, server.host.loop.now()) : statusText(model);
+  });
+  const control = (command: RaftCommand, usage: string, args: number, onEtcd: string): void => {
+    commands.register(`cluster/${command}`, usage, args, args, ([name, ...rest]) => {
+      const model = find(name!);
+      if (model instanceof RaftFile) return RAFT_COMMANDS[command](model, rest);
+      throw new UnixctlError(onEtcd);
     });
   };
-  refuse('leave', 'DB', 1, 'a server leaves the cluster by "ovsdb-server/remove-db" or by ending');
-  refuse(
+  control('leave', 'DB', 1, 'a server leaves the cluster by "ovsdb-server/remove-db" or by ending');
+  control(
     'kick',
     'DB SERVER',
     2,
     'a server that has ended is forgotten by itself; members of etcd are removed by "etcdctl member remove"',
   );
-  refuse('change-election-timer', 'DB TIME', 2, "elections are etcd's: see its options --election-timeout");
-  refuse('set-backlog-threshold', 'DB N_MSGS N_BYTES', 3, 'servers keep no backlog for each other');
+  control('change-election-timer', 'DB TIME', 2, "elections are etcd's: see its options --election-timeout");
+  control('set-backlog-threshold', 'DB N_MSGS N_BYTES', 3, 'servers keep no backlog for each other');
 }

@@ -7,6 +7,7 @@ import { registerClusterCommands } from './cluster-commands.ts';
 import { refuseIfConfigFile, throwUserError, userError } from './command-checks.ts';
 import { parseDbColumn } from './db-remotes.ts';
 import type { ServerProgram } from './program.ts';
+import { RaftFile } from './raft-file.ts';
 import { defaultRemoteOptions } from './remotes.ts';
 import { registerReplicationCommands } from './replication-commands.ts';
 import type { ServedDatabase } from './served.ts';
@@ -114,7 +115,10 @@ export function registerServerCommands(commands: UnixctlCommands, program: Serve
       return '';
     });
   if (!program.settings.useNoDataConversion)
-    commands.register('ovsdb/file/no-data-conversion-enable', '', 0, 0, () => '');
+    commands.register('ovsdb/file/no-data-conversion-enable', '', 0, 0, () => {
+      program.options.useNoDataConversion = true;
+      return '';
+    });
 }
 
 /** The reply of `ovsdb-server/compact`. */
@@ -164,7 +168,8 @@ export function serverMemoryUsage({ server }: ServerProgram): MemoryUsage {
   }
   usage.set('monitors', monitors.size);
   let weakRefs = 0;
-  for (const { db, tracker, history } of server.databases.values()) {
+  for (const { db, tracker, history, model } of server.databases.values()) {
+    if (model instanceof RaftFile) add('raft-log', model.logLength);
     for (const table of db.tables.values()) {
       add('cells', table.rows.size * table.schema.byName.size);
       for (const referrers of table.referrers.values())

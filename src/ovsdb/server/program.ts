@@ -22,12 +22,13 @@ import {
 import { resolveRemotes, writeRemoteStatus } from './db-remotes.ts';
 import { openCluster } from './open-cluster.ts';
 import type { OvsdbServerSettings } from './options.ts';
+import { RaftFile, type RaftFileOptions } from './raft-file.ts';
 import { defaultRemoteOptions, Remotes } from './remotes.ts';
 import type { ServedDatabase } from './served.ts';
 import { OvsdbServer } from './server.ts';
 import { ServerDatabase } from './server-db.ts';
 import type { DatabaseStatus } from './service-model.ts';
-import { type FileOptions, Standalone } from './standalone.ts';
+import { Standalone } from './standalone.ts';
 import { resolveTls } from './tls.ts';
 
 const log = vlog('ovsdb_server');
@@ -36,10 +37,6 @@ const log = vlog('ovsdb_server');
 const STATUS_INTERVAL_MS = 2500;
 /** A clustered database whose etcd does not answer is tried this often. */
 const REOPEN_INTERVAL_MS = 1000;
-
-const NO_RAFT =
-  'files of clusters that keep themselves consistent by Raft cannot be served; clustered databases are in etcd here: ' +
-  'convert the file with "ovsdb-tool cluster-to-standalone", then use "ovsdb-tool create-cluster etcd:..."';
 
 /** Where the configuration is kept for the process that follows if this one crashes. */
 export interface CrashState {
@@ -61,7 +58,7 @@ export class ServerProgram {
   };
   readonly #remotes: Remotes;
   readonly #serverDb: ServerDatabase;
-  readonly options: FileOptions;
+  readonly options: RaftFileOptions;
   readonly #crashState: CrashState | undefined;
   #reported: string | undefined;
   #statusTimer: Timer | undefined;
@@ -74,7 +71,7 @@ export class ServerProgram {
     this.host = host;
     this.settings = settings;
     this.#crashState = crashState;
-    this.options = { useDiff: settings.useColumnDiff };
+    this.options = { useDiff: settings.useColumnDiff, useNoDataConversion: settings.useNoDataConversion };
     this.server = new OvsdbServer(host);
     this.#remotes = new Remotes(this.server);
     this.#serverDb = new ServerDatabase(host);
@@ -261,15 +258,15 @@ export class ServerProgram {
     const fail = (details: string): OvsdbError => failure(`${file}: ${details}`);
     const { storage } = this.host;
     for (const served of this.#configured()) {
-      if (served.model instanceof Standalone && storage.resolve(served.file) === storage.resolve(file))
-        throw fail('already open');
+      const isFile = served.model instanceof Standalone || served.model instanceof RaftFile;
+      if (isFile && storage.resolve(served.file) === storage.resolve(file)) throw fail('already open');
     }
     const ovsdbLog = OvsdbLog.open(storage, file, [OVSDB_MAGIC, RAFT_MAGIC], 'write');
     const model = ovsdbLog.magic === RAFT_MAGIC ? 'clustered' : 'standalone';
     try {
       if (!isModel(config, model)) throw fail(`database is ${model} and not ${config.model}`);
-      if (model === 'clustered') throw fail(NO_RAFT);
-      return new Standalone(this.host, this.options, file, ovsdbLog).served;
+      const Model = model === 'clustered' ? RaftFile : Standalone;
+      return new Model(this.host, this.options, file, ovsdbLog).served;
     } catch (error) {
       ovsdbLog.close();
       throw error;
