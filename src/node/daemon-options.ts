@@ -40,7 +40,7 @@ export interface DaemonSettings {
 }
 
 /** Picks the shared options out; log levels are set at once, in the order given.
- * @throws Error with the message for a bad `-v` */
+ * @throws Error with the message for a bad `-v`, and for `--user`: who gives up root must not find that he has it still */
 export function daemonSettings(options: readonly ParsedOption<string>[]): DaemonSettings {
   const has = (id: DaemonOptionId): boolean => options.some((o) => o.id === id);
   const last = (id: DaemonOptionId): string | undefined => {
@@ -55,6 +55,7 @@ export function daemonSettings(options: readonly ParsedOption<string>[]): Daemon
       if (error !== undefined) throw new Error(`processing "${value}": ${error}`);
     }
   }
+  if (has('user')) throw new Error('--user is not supported here: start the program as that user instead');
   return {
     detach: has('detach'),
     noChdir: has('noChdir'),
