@@ -23,7 +23,7 @@ export class Group implements GroupDesc {
   /** Deleted or replaced; translations under way may still hold it. */
   removed = false;
 
-  constructor(desc: GroupDesc, nowMs: number, createdMs: number = nowMs) {
+  constructor(desc: GroupDesc & { readonly type: GroupType }, nowMs: number, createdMs: number = nowMs) {
     this.groupId = desc.groupId;
     this.type = desc.type;
     this.buckets = desc.buckets;

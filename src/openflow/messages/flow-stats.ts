@@ -262,7 +262,8 @@ function decodeFlowNx(r: ByteReader, c: DecodeContext): FlowStats {
   const cookie = r.u64();
   const packetCount = r.u64();
   const byteCount = r.u64();
-  if (rest(r, start, length) < ((matchLength + 7) & ~7)) {
+  // That there is so much is for the match to check.
+  if (length - (r.pos - start) < ((matchLength + 7) & ~7)) {
     log.warnRl(limit, `NXST_FLOW reply with match_len=${matchLength} claims invalid length ${length}`);
     throw new OfpError('OFPBRC_BAD_LEN');
   }

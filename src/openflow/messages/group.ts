@@ -125,7 +125,7 @@ function readBuckets11(r: ByteReader, c: DecodeContext): Bucket[] {
   return buckets;
 }
 
-function readBuckets15(r: ByteReader, type: GroupType | undefined, c: DecodeContext): Bucket[] {
+function readBuckets15(r: ByteReader, type: GroupDesc['type'] | undefined, c: DecodeContext): Bucket[] {
   const buckets: Bucket[] = [];
   while (r.left > 0) {
     const b = bucketBytes(r, 8);
@@ -168,7 +168,12 @@ function putBuckets11(w: ByteWriter, buckets: readonly Bucket[], version: number
  * Buckets without a number get the lowest that is free. As in the C tools "free" is only about the buckets that come
  * after the first one without: what ones before it have is the user's mistake, which the switch will refuse.
  */
-function putBuckets15(w: ByteWriter, buckets: readonly Bucket[], type: GroupType, version: number): void {
+function putBuckets15(
+  w: ByteWriter,
+  buckets: readonly Bucket[],
+  type: GroupDesc['type'],
+  version: number,
+): void {
   const first = buckets.findIndex((b) => b.bucketId > BUCKET.MAX);
   const used = new Set(buckets.slice(first + 1).map((b) => b.bucketId));
   let next = 0;
@@ -196,7 +201,7 @@ function bucketIdText(label: string, id: number, version: number): string {
   return `${label}${name},`;
 }
 
-function bucketText(b: Bucket, type: GroupType, f: FormatContext): string {
+function bucketText(b: Bucket, type: GroupDesc['type'], f: FormatContext): string {
   let s = `bucket=${bucketIdText('bucket_id:', b.bucketId, f.version)}`;
   if (b.weight !== (type === 'select' ? 1 : 0)) s += `weight:${b.weight},`;
   if (b.watchPort !== OFPP.NONE) s += `watch_port:${formatPort(b.watchPort, f.portNames)},`;
@@ -211,7 +216,8 @@ function badMethod(text: string): never {
   throw new OfpError('OFPBPC_BAD_VALUE');
 }
 
-function readSelectionMethod(p: Property, type: GroupType, command: GroupCommand): GroupProps {
+function readSelectionMethod(p: Property, type: GroupDesc['type'], command: GroupCommand): GroupProps {
+  if (typeof type === 'number') throw new OfpError('OFPGMFC_BAD_TYPE');
   if (type !== 'select') badMethod('ntr selection method property is only allowed for select groups');
   if (command !== 'add' && command !== 'modify' && command !== 'add_or_mod') {
     badMethod('ntr selection method property is only allowed for add and delete group modifications');
@@ -233,7 +239,7 @@ function readSelectionMethod(p: Property, type: GroupType, command: GroupCommand
   return { selectionMethod, selectionMethodParam, fields: readFieldArray(r) };
 }
 
-function readProps(r: ByteReader, type: GroupType, command: GroupCommand): GroupProps {
+function readProps(r: ByteReader, type: GroupDesc['type'], command: GroupCommand): GroupProps {
   let props = NO_GROUP_PROPS;
   eachProperty(r, (p) => {
     const ours = p.experimenter === NTR_VENDOR || p.experimenter === NTR_VENDOR_24;
@@ -261,7 +267,8 @@ function propsText(props: GroupProps): string {
 }
 
 function groupText(g: GroupDesc, withType: boolean, f: FormatContext): string {
-  const head = `group_id=${g.groupId}${withType ? `,type=${g.type}` : ''}${propsText(g.props)}`;
+  const type = typeof g.type === 'number' ? 'unknown' : g.type;
+  const head = `group_id=${g.groupId}${withType ? `,type=${type}` : ''}${propsText(g.props)}`;
   return [head, ...g.buckets.map((b) => bucketText(b, g.type, f))].join(',');
 }
 
@@ -452,7 +459,7 @@ function readDesc(r: ByteReader, c: DecodeContext): GroupDesc {
     throw new OfpError('OFPBRC_BAD_LEN');
   }
   const body = r.sub(left);
-  const type = groupType(typeNumber);
+  const type = GROUP_TYPES[typeNumber] ?? typeNumber;
   if (!isNewForm(c.version)) return { type, groupId, buckets: readBuckets11(body, c), props: NO_GROUP_PROPS };
   const buckets = readBuckets15(body.sub(bucketsLength), type, c);
   return { type, groupId, buckets, props: readProps(body, type, 'add') };
@@ -468,7 +475,8 @@ export const groupDescReply: Codec<'group_desc_stats_reply'> = {
   encode(w, m, c) {
     c.items(m.groups, (g) => {
       const start = w.length;
-      w.u16(0).u8(GROUP_TYPES.indexOf(g.type)).u8(0).u32(g.groupId);
+      const type = typeof g.type === 'number' ? g.type : GROUP_TYPES.indexOf(g.type);
+      w.u16(0).u8(type).u8(0).u32(g.groupId);
       if (isNewForm(m.version)) {
         w.zero(8);
         putBuckets15(w, g.buckets, g.type, m.version);

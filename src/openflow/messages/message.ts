@@ -290,7 +290,8 @@ export interface GroupMod {
 }
 
 export interface GroupDesc {
-  readonly type: GroupType;
+  /** In a reply the number of one that has no name, such as an experimenter's. */
+  readonly type: GroupType | number;
   readonly groupId: number;
   readonly buckets: readonly Bucket[];
   readonly props: GroupProps;
