@@ -108,6 +108,12 @@ const KNOWN: readonly Known[] = [
     },
   },
   {
+    name: 'numbers of 32 bits that are negative or too large',
+    reason: 'the oldest releases take them as what is left of them in 32 bits',
+    releases: ['3.1'],
+    applies: (c, we) => c.status === 0 && we.err.startsWith('ovs-ofctl: invalid numeric format '),
+  },
+  {
     name: 'bundle_load of unknown fields, with an unknown algorithm or too many members',
     reason:
       'C forgets that it found them wrong, and ends with a failed assertion when it prints or uses them',
@@ -174,7 +180,8 @@ function texts(count: number, make: (texts: Texts, i: number) => string): string
     const random = new Random(SEED + i);
     let text = make(new Texts(random, i % 4 === 3 ? 0 : [0, 30, 8][i % 3]!, RELEASE), i);
     if (i % 4 === 3) text = mutateText(random, text, made.length > 0 ? made.slice(-20) : [text]);
-    made.push(text.replaceAll(/[\0\n\r]/g, ' '));
+    // What begins with a dash is an option.
+    made.push(text.replaceAll(/[\0\n\r]/g, ' ').replace(/^-+/, ''));
   }
   return made;
 }
@@ -237,6 +244,7 @@ test('bytes of actions and instructions', options, async () => {
         }
         const good = w.finish();
         const bad = mutateBytes(random, good);
+        if (NEWER.test(hex(bad))) continue;
         const table = i % 5 || what === 'actions' ? '' : `${i % 255},`;
         lines.push(
           table + hex(i % 2 && good.length > 0 ? (i % 4 === 1 ? bad.slice(0, bad.length & ~7) : bad) : good),

@@ -173,7 +173,7 @@ function decodeUpdate(r: ByteReader, c: DecodeContext): FlowUpdate {
   if (r.left < 4) badLength(c, r.left);
   const length = r.peekU16(0);
   const number = r.peekU16(2);
-  if (length > r.left || length % 8 || length < 8) badLength(c, r.left);
+  if (length > r.left || length % 8) badLength(c, r.left);
   const event = (old ? NX_EVENTS : EVENTS)[number];
   if (event === undefined) {
     log.warnRl(limit, `NXST_FLOW_MONITOR reply has bad event ${number}`);
@@ -206,11 +206,11 @@ function decodeUpdate(r: ByteReader, c: DecodeContext): FlowUpdate {
   u.skip(1);
   const cookie = u.u64();
   const head = { event, reason, idleTimeout, hardTimeout, tableId, priority, cookie };
+  if (matchLength > u.left) badLength(c, r.left);
   if (c.raw === 'ONFST13_FLOW_MONITOR_REPLY') {
     const match = readMatch11(u, c);
     return { ...head, match, actions: readInstructions(u, u.left, c) };
   }
-  if (matchLength > u.left) badLength(c, r.left);
   const { match } = readNxMatch(u, matchLength, c);
   return { ...head, match, actions: readActions(u, u.left, c) };
 }

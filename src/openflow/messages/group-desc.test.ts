@@ -4,7 +4,7 @@ import { tryDecodeMessage } from './decode.ts';
 import { encodeMessage } from './encode.ts';
 import { formatBytes } from './format.ts';
 
-const bytes = (hex: string): Uint8Array => Uint8Array.fromHex(hex.replaceAll(' ', ''));
+const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
 test('a group of a type that has no name is shown, and comes back from its value', () => {
   const reply = bytes(

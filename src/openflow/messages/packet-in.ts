@@ -345,9 +345,11 @@ function decodeNx(r: ByteReader, c: DecodeContext): PacketIn {
 const delimitedHex = (bytes: Uint8Array): string =>
   Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('.');
 
-/** A value from the stack: hexadecimal without leading zeros. */
-const stackItem = (bytes: Uint8Array): string =>
-  `0x${bytes.reduce((n, b) => (n << 8n) | BigInt(b), 0n).toString(16)}`;
+/** A value from the stack: hexadecimal without leading zeros, or 0. */
+function stackItem(bytes: Uint8Array): string {
+  const value = bytes.reduce((n, b) => (n << 8n) | BigInt(b), 0n);
+  return value === 0n ? '0' : `0x${value.toString(16)}`;
+}
 
 function continuationText(k: Continuation, f: FormatContext): string {
   let s = '';
