@@ -11,6 +11,7 @@ import { F } from '../flow/layout.ts';
 import { OFPP } from '../flow/ports.ts';
 import type { OfpAct } from '../openflow/actions/action.ts';
 import { OfpError } from '../openflow/errors.ts';
+import { NO_COOKIE } from '../openflow/messages/flow-mod.ts';
 import { FF, type FlowMod, NO_BUFFER, OFPRR } from '../openflow/messages/message.ts';
 import { type FlowTables, OFPG_ANY, type RuleCriteria } from './flow-tables.ts';
 import { Rule } from './rule.ts';
@@ -19,7 +20,6 @@ import { OFPTT_ALL } from './table.ts';
 const log = vlog('ofproto');
 const hiddenFieldsLimit = new RateLimit(5, 20);
 
-const NO_COOKIE = 0xffff_ffff_ffff_ffffn;
 /** Flags that stay with a flow. */
 const FF_STATE = FF.SEND_FLOW_REM | FF.NO_PKT_COUNTS | FF.NO_BYT_COUNTS | FF.CHECK_OVERLAP | FF.RESET_COUNTS;
 

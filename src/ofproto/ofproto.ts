@@ -8,6 +8,7 @@
  * All in the thread of the event loop; a bulk deletion takes effect at once and is cleaned up in slices.
  * C counterpart: struct ofproto and ofproto/ofproto.c.
  */
+
 import { coverage } from '../base/coverage.ts';
 import { type Random, SystemError } from '../base/host.ts';
 import type { Loop, Runnable, Task } from '../base/loop.ts';
@@ -21,12 +22,12 @@ import { TunTable } from '../flow/tun-metadata.ts';
 import type { OfpAct } from '../openflow/actions/action.ts';
 import { actsEqual } from '../openflow/actions/query.ts';
 import { OfpError } from '../openflow/errors.ts';
+import { flowModOf } from '../openflow/messages/flow-mod.ts';
 import {
   FF,
   type FlowMod,
   FRAG,
   type GroupMod,
-  NO_BUFFER,
   OFPRR,
   PC,
   type PhyPort,
@@ -34,7 +35,7 @@ import {
 } from '../openflow/messages/message.ts';
 import { FlowChange, type FlowChangeHost, REPLACED } from './flow-change.ts';
 import { FlowMonitors, type Requester } from './flow-monitors.ts';
-import { FlowTables, OFPG_ANY } from './flow-tables.ts';
+import { FlowTables } from './flow-tables.ts';
 import { GroupChange, type GroupChangeHost, GroupTable, OFPG_ALL } from './group-table.ts';
 import { type LearnedCookie, LearnedCookies } from './learned-cookies.ts';
 import { MeterTable, type MeterTableHost, OFPM13 } from './meter-table.ts';
@@ -469,7 +470,7 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
   addFlow(match: Match, priority: number, actions: readonly OfpAct[]): void {
     const old = this.findRule(0, match, priority);
     if (!old || !actsEqual(old.actions, actions))
-      this.flowMod(simpleFlowMod('modify_strict', match, priority, actions));
+      this.flowMod(flowModOf({ command: 'modify_strict', match, priority, actions }));
   }
 
   /** Takes back {@link addFlow}. */
@@ -508,35 +509,6 @@ export class Ofproto implements Runnable, FlowChangeHost, GroupChangeHost, Meter
     }
     this.deleteRules(evicted, OFPRR.EVICTION);
   }
-}
-
-/** A flow mod with the defaults of what it does not need. */
-export function simpleFlowMod(
-  command: FlowMod['command'],
-  match: Match,
-  priority: number,
-  actions: readonly OfpAct[],
-  more?: Partial<FlowMod>,
-): FlowMod {
-  return {
-    command,
-    match,
-    priority,
-    cookie: 0n,
-    cookieMask: 0n,
-    newCookie: 0n,
-    modifyCookie: false,
-    tableId: 0,
-    idleTimeout: 0,
-    hardTimeout: 0,
-    bufferId: NO_BUFFER,
-    outPort: OFPP.NONE,
-    outGroup: OFPG_ANY,
-    flags: 0,
-    importance: 0,
-    actions,
-    ...more,
-  };
 }
 
 /** A locally administered address of the kind that OVS makes up: 00:23:20 and three random bytes. */

@@ -10,8 +10,8 @@ import { parseMatch } from '../../src/flow/match/parse.ts';
 import { Backers } from '../../src/ofproto/dpif/backer.ts';
 import { registerDpctlCommands } from '../../src/ofproto/dpif/dpctl.ts';
 import { OfprotoDpif } from '../../src/ofproto/dpif/ofproto-dpif.ts';
-import { simpleFlowMod } from '../../src/ofproto/ofproto.ts';
 import { parseInstructions } from '../../src/openflow/actions/parse.ts';
+import { flowModOf } from '../../src/openflow/messages/flow-mod.ts';
 import { SimHost } from '../../src/sim/sim-host.ts';
 import { composeFrame } from '../../src/vswitchd/compose-frame.ts';
 
@@ -46,7 +46,7 @@ function world() {
   const flow = (text: string): void => {
     const [, before, actions] = /^(.*?),?actions=(.*)$/.exec(text)!;
     const { match } = parseMatch(before!);
-    bridge.up.flowMod(simpleFlowMod('add', match, 100, parseInstructions(actions!).actions, {}));
+    bridge.up.flowMod(flowModOf({ match, priority: 100, actions: parseInstructions(actions!).actions }));
   };
   const receive = (name: string, flowText: string): void => {
     dummies.find(name)!.receive(composeFrame(flowText, 0));

@@ -3,12 +3,13 @@ import type { Netdev, NetdevStats } from '../../src/datapath/netdev-provider.ts'
 import { parseMatch } from '../../src/flow/match/parse.ts';
 import { handleFrame } from '../../src/ofproto/handlers/handle-openflow.ts';
 import { NO_CONNECTIONS, type OfConn } from '../../src/ofproto/ofconn.ts';
-import { Ofproto, simpleFlowMod } from '../../src/ofproto/ofproto.ts';
+import { Ofproto } from '../../src/ofproto/ofproto.ts';
 import { NO_PROVIDER, type OfprotoProvider } from '../../src/ofproto/ofproto-provider.ts';
 import { parseInstructions } from '../../src/openflow/actions/parse.ts';
 import type { OfpErrorName } from '../../src/openflow/errors.ts';
 import { defaultAsyncConfig } from '../../src/openflow/messages/async-config.ts';
 import { encodeMessage } from '../../src/openflow/messages/encode.ts';
+import { flowModOf, NO_COOKIE } from '../../src/openflow/messages/flow-mod.ts';
 import type {
   AsyncConfig,
   Body,
@@ -133,9 +134,12 @@ export function flow(command: FlowModCommand, text: string, more?: Partial<FlowM
   const matchText = beforeActions.replace(/priority=\d+,?/, '').replace(/,$/, '');
   const { match } = parseMatch(matchText);
   const acts = parseInstructions(actions).actions;
-  return simpleFlowMod(command, match, Number(priority?.[1] ?? 32768), acts, {
-    newCookie: command === 'add' ? 0n : 0xffff_ffff_ffff_ffffn,
-    tableId: 0,
+  return flowModOf({
+    command,
+    match,
+    priority: Number(priority?.[1] ?? 32768),
+    actions: acts,
+    newCookie: command === 'add' ? 0n : NO_COOKIE,
     ...more,
   });
 }

@@ -2,6 +2,7 @@
  * A switch in memory for tests: bridges over the userspace datapath with dummy devices, on virtual time. Frames go
  * in by {@link SwitchNetwork.inject} and out into `port.sent`.
  */
+
 import { HeapArena } from '../../src/datapath/arena.ts';
 import { DummyNetdev } from '../../src/datapath/dummy/dummy-netdev.ts';
 import type { Netdev } from '../../src/datapath/netdev-provider.ts';
@@ -15,9 +16,9 @@ import { OfprotoDpif } from '../../src/ofproto/dpif/ofproto-dpif.ts';
 import { trace } from '../../src/ofproto/dpif/trace.ts';
 import type { PacketInEvent } from '../../src/ofproto/ofconn.ts';
 import { NO_CONNECTIONS } from '../../src/ofproto/ofconn.ts';
-import { simpleFlowMod } from '../../src/ofproto/ofproto.ts';
 import type { Rule } from '../../src/ofproto/rule.ts';
 import { parseInstructions } from '../../src/openflow/actions/parse.ts';
+import { flowModOf } from '../../src/openflow/messages/flow-mod.ts';
 import { SimHost } from '../../src/sim/sim-host.ts';
 
 /** A dummy device that keeps what it sends. */
@@ -103,7 +104,7 @@ export class SwitchNetwork {
     const { match } = parseMatch(fields.join(','));
     const acts = parseInstructions(actions!).actions;
     const more = { tableId, idleTimeout, hardTimeout, newCookie: cookie };
-    bridge.up.flowMod(simpleFlowMod('add', match, priority, acts, more));
+    bridge.up.flowMod(flowModOf({ match, priority, actions: acts, ...more }));
     return bridge.up.findRule(tableId, match, priority)!;
   }
 

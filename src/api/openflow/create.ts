@@ -1,36 +1,21 @@
 /** Values of messages with many members, of which most uses set a few. The others get the defaults of `ovs-ofctl`. */
 import { catchAllMatch } from '../../flow/layout.ts';
 import { OFPP } from '../../flow/ports.ts';
-import { DEFAULT_PRIORITY, OFPG_ANY, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
+import { flowModOf, NO_COOKIE, OFPG_ANY, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
 import type { Body, FlowMod, FlowStatsRequest } from '../../openflow/messages/message.ts';
 import { NO_BUFFER } from '../../openflow/messages/message.ts';
 import { createMatch } from './match.ts';
 
-/** Cookie of a modification that leaves cookies alone. */
-const NO_COOKIE = 0xffff_ffff_ffff_ffffn;
-
 /** A change of the flow table: by default it adds a flow of priority 32768 that matches everything and drops it. */
 export function createFlowMod(values: Partial<FlowMod> = {}): Body<'flow_mod'> {
-  const command = values.command ?? 'add';
+  const deletes = values.command?.startsWith('delete');
   return {
     kind: 'flow_mod',
-    command,
-    match: catchAllMatch(),
-    priority: DEFAULT_PRIORITY,
-    cookie: 0n,
-    cookieMask: 0n,
-    newCookie: command.startsWith('delete') ? NO_COOKIE : 0n,
-    modifyCookie: false,
-    tableId: command.startsWith('delete') ? OFPTT_ALL : 0,
-    idleTimeout: 0,
-    hardTimeout: 0,
-    bufferId: NO_BUFFER,
-    outPort: OFPP.NONE,
-    outGroup: OFPG_ANY,
-    flags: 0,
-    importance: 0,
-    actions: [],
-    ...values,
+    ...flowModOf({
+      match: catchAllMatch(),
+      ...(deletes && { newCookie: NO_COOKIE, tableId: OFPTT_ALL }),
+      ...values,
+    }),
   };
 }
 

@@ -4,10 +4,9 @@ import { formatPort, formatTable, OFPP } from '../../flow/ports.ts';
 import { actionsText, matchText } from '../../openflow/messages/body.ts';
 import type { NameContext } from '../../openflow/messages/codec.ts';
 import { flowFlagsText } from '../../openflow/messages/flow-flags.ts';
-import { DEFAULT_PRIORITY, OFPG_ANY, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
+import { DEFAULT_PRIORITY, NO_COOKIE, OFPG_ANY, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
 import type { FlowMod } from '../../openflow/messages/message.ts';
 
-const NO_COOKIE = 0xffff_ffff_ffff_ffffn;
 const hex = (n: bigint): string => `0x${n.toString(16)}`;
 
 /** Text that the parser of flows, given the flow's command, reads as this flow. */

@@ -23,7 +23,7 @@ import { MacLearning } from '../../ofproto/l2/mac-learning.ts';
 import type { OfpAct } from '../../openflow/actions/action.ts';
 import { tryDecodeMessage } from '../../openflow/messages/decode.ts';
 import { encodeMessage } from '../../openflow/messages/encode.ts';
-import { OFPG_ANY } from '../../openflow/messages/flow-mod.ts';
+import { flowModOf, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
 import { formatBytes } from '../../openflow/messages/format.ts';
 import {
   type FlowMod,
@@ -270,24 +270,7 @@ export class LearningSwitch {
   }
 
   #addition(match: Match, actions: readonly OfpAct[]): FlowMod {
-    return {
-      command: 'add',
-      match,
-      priority: 1,
-      cookie: 0n,
-      cookieMask: 0n,
-      newCookie: 0n,
-      modifyCookie: false,
-      tableId: 0xff,
-      idleTimeout: 0,
-      hardTimeout: 0,
-      bufferId: NO_BUFFER,
-      outPort: OFPP.NONE,
-      outGroup: OFPG_ANY,
-      flags: 0,
-      importance: 0,
-      actions,
-    };
+    return flowModOf({ match, priority: 1, tableId: OFPTT_ALL, actions });
   }
 
   /** Sends, unless too much waits for the switch already. */

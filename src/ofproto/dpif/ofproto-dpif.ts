@@ -5,6 +5,7 @@
  * ({@link Ofproto}). A change of anything that translation reads ends in `revalidate`.
  * C counterpart: ofproto/ofproto-dpif.c.
  */
+
 import { coverage } from '../../base/coverage.ts';
 import { SystemError } from '../../base/host.ts';
 import { randomUuid } from '../../base/uuid.ts';
@@ -20,6 +21,7 @@ import type { OfpAct } from '../../openflow/actions/action.ts';
 import { formatActions } from '../../openflow/actions/format.ts';
 import { actsEqual } from '../../openflow/actions/query.ts';
 import { OfpError } from '../../openflow/errors.ts';
+import { flowModOf } from '../../openflow/messages/flow-mod.ts';
 import {
   FF,
   type FlowMod,
@@ -36,7 +38,7 @@ import type { Meter } from '../meter.ts';
 import { OFPM13 } from '../meter-table.ts';
 import type { PacketInEvent } from '../ofconn.ts';
 import type { Ofport } from '../ofport.ts';
-import { Ofproto, type OfprotoOptions, simpleFlowMod } from '../ofproto.ts';
+import { Ofproto, type OfprotoOptions } from '../ofproto.ts';
 import type { OfprotoProvider, PacketToSend } from '../ofproto-provider.ts';
 import type { Rule } from '../rule.ts';
 import { TBL_INTERNAL } from '../table.ts';
@@ -172,7 +174,7 @@ export class OfprotoDpif implements OfprotoProvider {
 
   #addInternalRule(match: Match, priority: number, actions: readonly OfpAct[]): Rule {
     const flags = FF.HIDDEN_FIELDS | FF.NO_READONLY;
-    this.up.flowMod(simpleFlowMod('add', match, priority, actions, { tableId: TBL_INTERNAL, flags }));
+    this.up.flowMod(flowModOf({ match, priority, actions, tableId: TBL_INTERNAL, flags }));
     return this.up.findRule(TBL_INTERNAL, match, priority)!;
   }
 

@@ -22,7 +22,7 @@ import {
 } from './body.ts';
 import type { Codec, DecodeContext, EncodeContext, FormatContext } from './codec.ts';
 import { decodeFlowFlags, encodeFlowFlags, flowFlagsText } from './flow-flags.ts';
-import { type Body, FF, type FlowModCommand, type Message, NO_BUFFER } from './message.ts';
+import { type Body, FF, type FlowMod, type FlowModCommand, type Message, NO_BUFFER } from './message.ts';
 import { readPort11 } from './phy-port.ts';
 import { nxMatchText, of10MatchText } from './raw-match-text.ts';
 
@@ -31,7 +31,8 @@ const limit = new RateLimit(5, 20);
 
 export const OFPTT_ALL = 0xff;
 export const OFPG_ANY = 0xffff_ffff;
-const NO_COOKIE = 0xffff_ffff_ffff_ffffn;
+/** The new cookie of a change that leaves cookies as they are. */
+export const NO_COOKIE = 0xffff_ffff_ffff_ffffn;
 const ETH_IP = 0x0800;
 const ETH_IPV6 = 0x86dd;
 /** Wildcard bits of an OpenFlow 1.0 match. */
@@ -55,6 +56,28 @@ const COMMAND_TEXT: Readonly<Record<FlowModCommand, string>> = {
 };
 
 type FlowModBody = Body<'flow_mod'>;
+
+/** A change with the defaults of what `values` leaves out: the addition of a flow that drops what it matches. */
+export function flowModOf(values: Partial<FlowMod> & Pick<FlowMod, 'match'>): FlowMod {
+  return {
+    command: 'add',
+    priority: DEFAULT_PRIORITY,
+    cookie: 0n,
+    cookieMask: 0n,
+    newCookie: 0n,
+    modifyCookie: false,
+    tableId: 0,
+    idleTimeout: 0,
+    hardTimeout: 0,
+    bufferId: NO_BUFFER,
+    outPort: OFPP.NONE,
+    outGroup: OFPG_ANY,
+    flags: 0,
+    importance: 0,
+    actions: [],
+    ...values,
+  };
+}
 
 function commandOf(n: number): FlowModCommand {
   const command = FLOW_MOD_COMMANDS[n];

@@ -14,7 +14,7 @@ import type { OfpAct } from '../actions/action.ts';
 import { checkActions } from '../actions/check.ts';
 import { parseInstructions } from '../actions/parse.ts';
 import { OfpError } from '../errors.ts';
-import { DEFAULT_PRIORITY, OFPG_ANY, OFPTT_ALL } from '../messages/flow-mod.ts';
+import { DEFAULT_PRIORITY, NO_COOKIE, OFPG_ANY, OFPTT_ALL } from '../messages/flow-mod.ts';
 import {
   FF,
   type FlowMod,
@@ -25,7 +25,6 @@ import {
 import { P, type Protocols } from '../version.ts';
 import { type Parsed, type ParseOptions, parseGroupId, parseLines, parsing, takeCommand } from './common.ts';
 
-const NO_COOKIE = 0xffff_ffff_ffff_ffffn;
 const MAX_TABLES = 255;
 
 /** What a flow's text may say beside its match. */
