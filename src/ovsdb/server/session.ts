@@ -246,20 +246,29 @@ export class Session implements LockHolder {
   addTrigger(pending: PendingTrigger): void {
     this.triggers.set(sortedJson(pending.id), pending);
     if (this.triggers.size < MAX_UNDER_WAY || this.#isFull) return;
-    // Those that wait for a condition may wait long, and "cancel" has to be heard meanwhile.
-    let underWay = 0;
-    for (const { trigger } of this.triggers.values()) if (!trigger.isWaiting) underWay++;
-    if (underWay < MAX_UNDER_WAY) return;
+    if (this.#underWay() < MAX_UNDER_WAY) return;
     this.#isFull = true;
     this.#listen();
   }
 
   removeTrigger(key: string): void {
     this.triggers.delete(key);
-    if (!this.#isFull || this.triggers.size > MAX_UNDER_WAY / 2) return;
+    this.listenAgain();
+  }
+
+  /** Those that wait for a condition do not count: they may wait long, and "cancel" has to be heard meanwhile. */
+  #underWay(): number {
+    let n = 0;
+    for (const { trigger } of this.triggers.values()) if (!trigger.isWaiting) n++;
+    return n;
+  }
+
+  /** To be called when a transaction has ended, or waits for a condition now. */
+  readonly listenAgain = (): void => {
+    if (!this.#isFull || this.#underWay() > MAX_UNDER_WAY / 2) return;
     this.#isFull = false;
     this.#listen();
-  }
+  };
 
   /** Gives a waiting transaction up; a client that can tell gets the error "canceled". */
   cancelTrigger(key: string): void {

@@ -13,6 +13,8 @@ export class Trigger {
   readonly params: Json;
   readonly options: ExecuteOptions;
   readonly done: (outcome: Outcome) => void;
+  /** Called when it is found that its "wait" does not hold. */
+  readonly onWaiting: (() => void) | undefined;
   readonly createdMs: number;
   /** Among all of the database: they are tried in this order. */
   readonly order: number;
@@ -28,12 +30,14 @@ export class Trigger {
     params: Json,
     options: ExecuteOptions,
     done: (outcome: Outcome) => void,
+    onWaiting: (() => void) | undefined,
     createdMs: number,
     order: number,
   ) {
     this.params = params;
     this.options = options;
     this.done = done;
+    this.onWaiting = onWaiting;
     this.createdMs = createdMs;
     this.order = order;
   }
@@ -72,13 +76,20 @@ export class Triggers {
 
   /**
    * Carries out a transaction, at once if it can be done.
+   * @param onWaiting called each time that it is found to wait for a condition
    * @returns the trigger if it can still be cancelled
    */
-  run(params: Json, options: ExecuteOptions, done: (outcome: Outcome) => void): Trigger | undefined {
+  run(
+    params: Json,
+    options: ExecuteOptions,
+    done: (outcome: Outcome) => void,
+    onWaiting?: () => void,
+  ): Trigger | undefined {
     const trigger = new Trigger(
       params,
       { ...options, mayWait: true },
       done,
+      onWaiting,
       this.#loop.now(),
       this.#nextOrder++,
     );
@@ -155,6 +166,7 @@ export class Triggers {
         const { timeoutMs } = composed;
         trigger.isWaiting = true;
         this.#waiting.add(trigger);
+        trigger.onWaiting?.();
         if (Number.isFinite(timeoutMs))
           trigger.timer = this.#loop.at(trigger.createdMs + timeoutMs, () =>
             this.#batch(() => this.#again(trigger)),

@@ -23,6 +23,7 @@ export const transact: Method = {
         else if (outcome.kind === 'error') session.send({ type: 'error', error: outcome.error, id });
         else session.reconnect(true, 'whether its transaction was committed is not known');
       },
+      session.listenAgain,
     );
     if (trigger) session.addTrigger({ id, served, trigger });
     return undefined;
