@@ -1,10 +1,7 @@
 /** What ovs-vsctl --help prints. */
-import { streamUsage } from '../../base/stream-usage.ts';
 import type { SchemaSpec } from '../../ovsdb/schemas/spec.ts';
 import type { DbCtlSchema } from '../db-ctl/context.ts';
-import { DB_COMMANDS_USAGE, tablesUsage } from '../db-ctl/usage.ts';
-import { logUsage } from '../log-options.ts';
-import { TABLE_USAGE } from '../table.ts';
+import { ctlUsage } from '../db-ctl/usage.ts';
 import type { ToolIo } from '../tool.ts';
 
 const commandsUsage = (program: string): string => `${program}: ovs-vswitchd management utility
@@ -88,16 +85,9 @@ Options:
 `;
 
 export const usage = (io: ToolIo, db: string, schema: SchemaSpec, tables: DbCtlSchema): string =>
-  commandsUsage(io.program) +
-  DB_COMMANDS_USAGE +
-  tablesUsage(schema, tables) +
-  optionsUsage(db) +
-  TABLE_USAGE +
-  logUsage(`${io.host.dirs.log}/${io.program}.log`) +
-  '  --no-syslog             equivalent to --verbose=vsctl:syslog:warn\n' +
-  streamUsage('database', true, true) +
-  `
-Other options:
-  -h, --help                  display this help message
-  -V, --version               display version information
-`;
+  ctlUsage(io, schema, tables, {
+    commands: commandsUsage(io.program),
+    options: optionsUsage(db),
+    noSyslog: '  --no-syslog             equivalent to --verbose=vsctl:syslog:warn\n',
+    bootstrap: true,
+  });
