@@ -3,7 +3,6 @@
  * undone. A lone message goes through all of it at once, a bundle starts all of its messages before it finishes
  * any. C counterpart: struct ofproto_flow_mod.
  */
-
 import { RateLimit, vlog } from '../base/vlog.ts';
 import type { Conjunction } from '../classifier/classifier.ts';
 import { type MiniMatch, miniMatchOf } from '../classifier/mini-match.ts';

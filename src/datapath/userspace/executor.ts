@@ -226,18 +226,16 @@ export class Executor {
           this.#recirculate(work, list, base, n, code[pc + 1]!, code[pc + 2] !== 0);
           pc += 3;
           break;
-        case OP.HASH:
+        case OP.HASH: {
+          const hashOf = code[pc + 1] === 1 ? symmetricL4Hash : l4Hash;
+          const basis = code[pc + 2]!;
           for (let k = 0; k < n; k++) {
             const i = list[base + k]!;
-            const hash = (code[pc + 1] === 1 ? symmetricL4Hash : l4Hash)(
-              work.keys,
-              i * KEY_STRIDE,
-              code[pc + 2]!,
-            );
-            setMetadata(work, i, K.DP_HASH, hash, -1);
+            setMetadata(work, i, K.DP_HASH, hashOf(work.keys, i * KEY_STRIDE, basis), -1);
           }
           pc += 3;
           break;
+        }
         case OP.SAMPLE:
           this.#sample(program, pc, work, list, base, n);
           pc += 4 + code[pc + 3]!;

@@ -5,7 +5,6 @@
  * ({@link Ofproto}). A change of anything that translation reads ends in `revalidate`.
  * C counterpart: ofproto/ofproto-dpif.c.
  */
-
 import { coverage } from '../../base/coverage.ts';
 import { SystemError } from '../../base/host.ts';
 import { randomUuid } from '../../base/uuid.ts';
