@@ -25,13 +25,7 @@ import { tryDecodeMessage } from '../../openflow/messages/decode.ts';
 import { encodeMessage } from '../../openflow/messages/encode.ts';
 import { flowModOf, OFPTT_ALL } from '../../openflow/messages/flow-mod.ts';
 import { formatBytes } from '../../openflow/messages/format.ts';
-import {
-  type FlowMod,
-  type Message,
-  NO_BUFFER,
-  OFPR,
-  type OfpBody,
-} from '../../openflow/messages/message.ts';
+import { type Message, NO_BUFFER, OFPR, type OfpBody } from '../../openflow/messages/message.ts';
 import { type Protocol, type Protocols, protocolVersion, versionProtocol } from '../../openflow/version.ts';
 import { isReservedMac } from '../../packet/ethernet.ts';
 import { protocolStep } from '../protocol-step.ts';
@@ -143,11 +137,11 @@ export class LearningSwitch {
     if (this.#link.version >= OFP13) {
       this.#send({
         kind: 'flow_mod',
-        ...this.#addition(catchAllMatch(), [
-          { kind: 'output', port: OFPP.CONTROLLER, maxLen: DEFAULT_MISS_SEND_LEN },
-        ]),
-        priority: 0,
-        tableId: 0,
+        ...flowModOf({
+          match: catchAllMatch(),
+          priority: 0,
+          actions: [{ kind: 'output', port: OFPP.CONTROLLER, maxLen: DEFAULT_MISS_SEND_LEN }],
+        }),
       });
     }
     if (this.#options.flows) this.#sendFlows(this.#options.flows);
@@ -220,10 +214,14 @@ export class LearningSwitch {
     if (maxIdle !== undefined && (!this.#macs || outPort !== OFPP.FLOOD)) {
       this.#queue({
         kind: 'flow_mod',
-        ...this.#addition(this.#matchOf(flow), actions),
-        priority: 1,
-        idleTimeout: maxIdle,
-        bufferId: m.bufferId,
+        ...flowModOf({
+          match: this.#matchOf(flow),
+          priority: 1,
+          tableId: OFPTT_ALL,
+          idleTimeout: maxIdle,
+          bufferId: m.bufferId,
+          actions,
+        }),
       });
       // The flow takes a buffered packet along.
       if (buffered) return;
@@ -267,10 +265,6 @@ export class LearningSwitch {
     }
     normalizeMatch(match, false);
     return match;
-  }
-
-  #addition(match: Match, actions: readonly OfpAct[]): FlowMod {
-    return flowModOf({ match, priority: 1, tableId: OFPTT_ALL, actions });
   }
 
   /** Sends, unless too much waits for the switch already. */
