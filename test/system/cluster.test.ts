@@ -1,6 +1,6 @@
 /**
  * Clustered databases with a real etcd of three members: clients write while members and servers are killed, then the history
- * is checked. `OVS_TS_CLUSTER_ROUNDS` makes the kills more than the few that are usual; `OVS_TS_CLUSTER_SEED` chooses them.
+ * is checked. `CLUSTER_ROUNDS` makes the kills more than the few that are usual; `CLUSTER_SEED` chooses them.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -16,8 +16,8 @@ import { type DatabaseClient, DatabaseServer, toolOf } from '../support/database
 import { EtcdCluster, whyNoEtcd } from '../support/etcd.ts';
 import { Authority, whyNoOpenssl } from '../support/pki.ts';
 
-const ROUNDS = Number(process.env['OVS_TS_CLUSTER_ROUNDS'] ?? 8);
-const SEED = Number(process.env['OVS_TS_CLUSTER_SEED'] ?? 1);
+const ROUNDS = Number(process.env['CLUSTER_ROUNDS'] ?? 8);
+const SEED = Number(process.env['CLUSTER_SEED'] ?? 1);
 const CLIENTS = 6;
 
 const SCHEMA = {

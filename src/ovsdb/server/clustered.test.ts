@@ -393,7 +393,7 @@ async function history(seed: number): Promise<void> {
   for (const { model } of servers) model.close();
 }
 
-const SEEDS = Number(process.env['OVS_TS_CLUSTER_SEEDS'] ?? 15);
-const FIRST = Number(process.env['OVS_TS_CLUSTER_SEED'] ?? 101);
+const SEEDS = Number(process.env['CLUSTER_SEEDS'] ?? 15);
+const FIRST = Number(process.env['CLUSTER_SEED'] ?? 101);
 for (let seed = FIRST; seed < FIRST + 2 * SEEDS; seed += 2)
   test(`acknowledged transactions are kept once and in order, seed ${seed}`, () => history(seed));
