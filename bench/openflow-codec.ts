@@ -66,7 +66,7 @@ export async function run({ runs, quick }: BenchOptions): Promise<Row[]> {
     [4, P.OF13_OXM, 'OpenFlow 1.3'],
   ] as const) {
     const matches = new MatchPool();
-    const messages = flows.map((flow): OfpMessage => ({ kind: 'flow_mod', ...flow, version, xid: 1 }));
+    const messages = flows.map((flow): OfpMessage => ({ ...flow, version, xid: 1 }));
     const options = { protocol };
     const wire = messages.map((m) => encodeOne(m, options));
     const flowStats = flows.slice(0, PER_REPLY).map(statsOf);

@@ -96,7 +96,7 @@ after(() => {
 });
 for (let version = 1; version <= 6; version++) {
   const bodies: OfpBody[] = [
-    ...FLOWS.map((text): OfpBody => ({ kind: 'flow_mod', ...parseFlow(text, 'add').value })),
+    ...FLOWS.map((text): OfpBody => parseFlow(text, 'add').value),
     ...GROUPS.map((text): OfpBody => ({ kind: 'group_mod', ...parseGroupMod(text, 'add').value })),
   ];
   for (const body of bodies) {

@@ -149,7 +149,6 @@ export const flow = (version: number): fc.Arbitrary<Pick<FlowMod, 'match' | 'act
       const { value, protocols } = parseFlow(text, 'add');
       if (!inVersion(protocols, version)) return undefined;
       const flowMod = {
-        kind: 'flow_mod',
         ...value,
         tableId: 0,
         version,

@@ -77,7 +77,7 @@ export function parseFlow(
   options: ParseOptions & { readonly command?: FlowModCommand | 'any' } = {},
 ): Body<'flow_mod'> & { readonly nxm?: true } {
   const parsed = flow.parseFlow(text, options.command ?? 'add', parseOptions(options));
-  return { kind: 'flow_mod', ...checked(parsed, options), ...nxmFor(parsed.protocols, options) };
+  return { ...checked(parsed, options), ...nxmFor(parsed.protocols, options) };
 }
 
 /** Text that {@link parseFlow}, given the flow's command, reads as this flow again. */

@@ -47,6 +47,23 @@ test('a later flow of a file changes the protocol of all', () => {
   ]);
 });
 
+test('flows before and after the one that changes the protocol keep order and numbers', () => {
+  const lines = Array.from({ length: 6 }, (_, i) => `priority=${i}${i === 3 ? ',reg0=7' : ''},actions=drop`);
+  const flowMods = FlowModMessages.parseFile('f', lines.join('\n'), 'add', {}, lowest);
+  assert.deepEqual(
+    texts(flowMods, lowest(flowMods.protocols)),
+    lines.map(
+      (_, i) => `NXT_FLOW_MOD (xid=0x${i + 1}): ADD priority=${i}${i === 3 ? ',reg0=0x7' : ''} actions=drop`,
+    ),
+  );
+});
+
+test('a flow that the expected protocol cannot say is an error only in that protocol', () => {
+  const file = 'actions=drop\nimportance=3,actions=drop\nactions=check_pkt_larger(64)->reg0[0]\n';
+  const flowMods = FlowModMessages.parseFile('f', file, 'add', {}, lowest);
+  assert.equal([...flowMods.encoded(P.OF13_OXM, new Xids())].length, 3);
+});
+
 test('more messages than fit into one piece of memory keep their order', () => {
   const n = 40_000;
   const file = Array.from({ length: n }, (_, i) => `priority=${i},actions=drop`).join('\n');

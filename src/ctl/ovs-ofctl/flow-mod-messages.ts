@@ -3,14 +3,15 @@
  *
  * Which protocol they are sent in is known only after the last has been parsed and the switch has been asked, and files
  * have hundreds of thousands of them. To keep that many as objects takes longer than to parse them, so each becomes
- * a message as soon as it is parsed, in the protocol that those before it suggest. In the rare case that it is
- * another one in the end, the text is parsed again.
+ * a message as soon as it is parsed, in the protocol that it and those before it suggest. Those that were written in
+ * another than it is in the end are parsed again.
  */
+import { ByteWriter } from '../../base/bytes.ts';
 import { catchAllMatch } from '../../flow/layout.ts';
 import { clearMatch } from '../../flow/match/pool.ts';
 import { OfpError } from '../../openflow/errors.ts';
-import { encodeOne } from '../../openflow/messages/encode.ts';
-import type { FlowMod } from '../../openflow/messages/message.ts';
+import { appendMessage, encodeOne } from '../../openflow/messages/encode.ts';
+import { type Body, withHeader } from '../../openflow/messages/message.ts';
 import { type ParseOptions, significantLines } from '../../openflow/parse/common.ts';
 import {
   type FlowTextCommand,
@@ -23,30 +24,31 @@ import type { Xids } from './connection.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 
-const encode = (flowMod: FlowMod, protocol: Protocol): Uint8Array =>
-  encodeOne({ kind: 'flow_mod', ...flowMod, version: protocolVersion(protocol), xid: 0 }, { protocol });
+type FlowMod = Body<'flow_mod'>;
 
 /** Messages one after another in few pieces of memory. */
 class MessageStore {
-  readonly #pieces: Uint8Array[] = [];
-  #used = PIECE_BYTES;
+  readonly #pieces: ByteWriter[] = [];
+  readonly #protocol: Protocol;
 
-  add(message: Uint8Array): void {
-    if (this.#used + message.length > PIECE_BYTES) {
-      if (this.#pieces.length > 0) this.#pieces.push(this.#pieces.pop()!.subarray(0, this.#used));
-      this.#pieces.push(new Uint8Array(PIECE_BYTES));
-      this.#used = 0;
-    }
-    this.#pieces.at(-1)!.set(message, this.#used);
-    this.#used += message.length;
+  constructor(protocol: Protocol) {
+    this.#protocol = protocol;
+  }
+
+  /** @param flowMod that belongs to the store from here on */
+  add(flowMod: FlowMod): void {
+    let piece = this.#pieces.at(-1);
+    if (!piece || piece.length > PIECE_BYTES) this.#pieces.push((piece = new ByteWriter()));
+    const message = withHeader(flowMod, protocolVersion(this.#protocol), 0);
+    appendMessage(piece, message, { protocol: this.#protocol });
   }
 
   *messages(): Generator<Uint8Array> {
     for (const piece of this.#pieces) {
-      const end = piece === this.#pieces.at(-1) ? this.#used : piece.length;
-      for (let at = 0; at < end; ) {
-        const next = at + ((piece[at + 2]! << 8) | piece[at + 3]!);
-        yield piece.subarray(at, next);
+      const bytes = piece.view();
+      for (let at = 0; at < bytes.length; ) {
+        const next = at + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
+        yield bytes.subarray(at, next);
         at = next;
       }
     }
@@ -61,20 +63,22 @@ function setXid(message: Uint8Array, xid: number): Uint8Array {
   return message;
 }
 
+/** Writes one message alone. */
+function encode(flowMod: FlowMod, protocol: Protocol): Uint8Array {
+  return encodeOne(withHeader(flowMod, protocolVersion(protocol), 0), { protocol });
+}
+
 export class FlowModMessages {
   /** Those that can say all of them. */
   readonly protocols: Protocols;
-  readonly #store: MessageStore | undefined;
-  /** What the messages in the store are written in. */
-  readonly #stored: Protocol;
-  /** Parses all flows again; a flow is valid until the next. */
+  readonly #guess: Guess | undefined;
+  /** Parses the flows again, in their order. */
   readonly #again: () => Iterable<FlowMod>;
 
   private constructor(protocols: Protocols, again: () => Iterable<FlowMod>, guess?: Guess) {
     this.protocols = protocols;
     this.#again = again;
-    this.#store = guess?.store;
-    this.#stored = guess?.protocol ?? 0;
+    this.#guess = guess;
   }
 
   /** One flow. @throws ParseError */
@@ -109,20 +113,31 @@ export class FlowModMessages {
 
   /** The messages with their numbers. @throws OfpError when the protocol cannot say one of them */
   *encoded(protocol: Protocol, xids: Pick<Xids, 'next'>): Generator<Uint8Array> {
-    if (this.#store && this.#stored === protocol) {
-      for (const message of this.#store.messages()) yield setXid(message, xids.next());
-    } else {
-      for (const flowMod of this.#again()) yield setXid(encode(flowMod, protocol), xids.next());
+    const guess = this.#guess?.protocol === protocol ? this.#guess : undefined;
+    /** How many are not in the store. */
+    let left = guess?.store ? guess.first : Number.POSITIVE_INFINITY;
+    if (left > 0) {
+      for (const flowMod of this.#again()) {
+        yield setXid(encode(flowMod, protocol), xids.next());
+        if (--left === 0) break;
+      }
     }
+    for (const message of guess?.store?.messages() ?? []) yield setXid(message, xids.next());
   }
 }
 
-/** Messages in the protocol that the first flow suggests, for as long as later ones do not narrow it. */
+/**
+ * Messages in the protocol that the flows so far suggest. When a flow narrows it, the store begins anew with that flow:
+ * most files do so within their first lines.
+ */
 class Guess {
   readonly #suggest: (usable: Protocols) => Protocol;
   #usable: Protocols = 0;
+  #flows = 0;
   protocol: Protocol = 0;
   store: MessageStore | undefined;
+  /** Flows before the first that is in the store. */
+  first = 0;
 
   constructor(suggest: (usable: Protocols) => Protocol) {
     this.#suggest = suggest;
@@ -130,8 +145,9 @@ class Guess {
 
   add(flowMod: FlowMod, usable: Protocols): void {
     if (usable !== this.#usable) this.#narrow(usable);
+    this.#flows++;
     try {
-      this.store?.add(encode(flowMod, this.protocol));
+      this.store?.add(flowMod);
     } catch (error) {
       if (!(error instanceof OfpError)) throw error;
       // It is told when the protocol is certain.
@@ -140,11 +156,11 @@ class Guess {
   }
 
   #narrow(usable: Protocols): void {
-    const isFirst = this.#usable === 0;
     this.#usable = usable;
     const protocol = this.#suggest(usable);
-    if (isFirst && protocol !== 0) this.store = new MessageStore();
-    else if (protocol !== this.protocol) this.store = undefined;
+    if (protocol === this.protocol) return;
     this.protocol = protocol;
+    this.first = this.#flows;
+    this.store = protocol === 0 ? undefined : new MessageStore(protocol);
   }
 }

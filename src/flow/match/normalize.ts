@@ -5,7 +5,7 @@
  */
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { isMplsEthertype } from '../fields.ts';
-import { F, type Match } from '../layout.ts';
+import { F, type Match, usesWords } from '../layout.ts';
 import { formatMatch } from './format.ts';
 
 const log = vlog('ofp_match');
@@ -72,16 +72,24 @@ function possible({ flow, mask }: Match): number {
   return may;
 }
 
-/** The groups that are matched although no packet that matches can have them. */
-function impossible(match: Match): number {
-  const may = possible(match);
+/** The groups that are matched at all. Without a loop over {@link GROUPS}, which takes five times as long. */
+function matched({ mask }: Match): number {
   let found = 0;
-  for (const { bit, first, end } of GROUPS) {
-    if (may & bit) continue;
-    for (let i = first; i < end; i++) if (match.mask[i] !== 0) found |= bit;
-  }
+  if ((mask[F.NW_SRC]! | mask[F.NW_DST]!) !== 0) found |= NW_ADDR;
+  if ((mask[F.TP_SRC]! | mask[F.TP_DST]!) !== 0) found |= TP;
+  if (mask[F.NW_PROTO] !== 0) found |= NW_PROTO;
+  if ((mask[F.NW_TOS]! | mask[F.NW_TTL]!) !== 0) found |= IPVX;
+  if ((mask[F.ARP_SHA]! | mask[F.ARP_SHA + 1]!) !== 0) found |= ARP_SHA;
+  if ((mask[F.ARP_THA]! | mask[F.ARP_THA + 1]!) !== 0) found |= ARP_THA;
+  if (usesWords(mask, F.IPV6_SRC, F.IPV6_LABEL + 1)) found |= IPV6;
+  if (usesWords(mask, F.ND_TARGET, F.ND_TARGET + 4)) found |= ND_TARGET;
+  if (usesWords(mask, F.MPLS_LSE0, F.MPLS_LSE0 + 3)) found |= MPLS;
+  if (usesWords(mask, F.DL_DST, F.DL_SRC + 2)) found |= ETHER;
   return found;
 }
+
+/** The groups that are matched although no packet that matches can have them. */
+const impossible = (match: Match): number => matched(match) & ~possible(match);
 
 /** Whether {@link normalizeMatch} would leave the match as it is. */
 export const isNormalMatch = (match: Match): boolean => impossible(match) === 0;

@@ -7,7 +7,7 @@ import { isOfpErrorName, OfpError } from '../errors.ts';
 import { OFP10 } from '../version.ts';
 import { DecodeContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
-import type { MessageHeader, OfpBody, OfpMessage } from './message.ts';
+import { type OfpMessage, withHeader } from './message.ts';
 import type { DecodeOptions } from './options.ts';
 import { checkLength, headerLength, identify, multipartFlags, type Raw } from './raw.ts';
 
@@ -20,15 +20,6 @@ export function asOfpError(error: unknown): OfpError {
   if (error instanceof TruncatedError) return new OfpError('OFPBRC_BAD_LEN');
   if (error instanceof MatchError && isOfpErrorName(error.name)) return new OfpError(error.name);
   throw error;
-}
-
-/** Makes a body a message. The body is fresh: it belongs to us. */
-function withHeader(body: OfpBody, version: number, xid: number): OfpMessage {
-  const m = body as { -readonly [K in keyof MessageHeader]: MessageHeader[K] } & OfpBody;
-  if (m.version !== undefined) return { ...m, version, xid };
-  m.version = version;
-  m.xid = xid;
-  return m;
 }
 
 /** A decoded message, or an error and the beginning of the list that came before it. */

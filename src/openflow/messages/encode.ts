@@ -6,11 +6,13 @@ import { OfpError } from '../errors.ts';
 import { P } from '../version.ts';
 import { EncodeContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
-import type { OfpMessage } from './message.ts';
+import type { OfpKind, OfpMessage } from './message.ts';
 import type { EncodeOptions } from './options.ts';
 import { headerLength, putHeaders, type Raw, rawsFor } from './raw.ts';
 
 const MAX_LENGTH = 0xffff;
+/** Versions are bytes. */
+const MAX_VERSIONS = 256;
 
 const SPARE_BYTES = 1024;
 /** The writer that the last message was done with: making one takes longer than encoding most messages. */
@@ -34,14 +36,18 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-/** Forms by kind and version; a message has few. */
-const forms = new Map<string, readonly Raw[]>();
+/** Forms by kind, then by version; a message has few. */
+const forms = new Map<OfpKind, (readonly Raw[] | undefined)[]>();
+
+function formsOf(kind: OfpKind, version: number): readonly Raw[] {
+  let byVersion = forms.get(kind);
+  if (!byVersion) forms.set(kind, (byVersion = []));
+  return version < MAX_VERSIONS ? (byVersion[version] ??= rawsFor(kind, version)) : rawsFor(kind, version);
+}
 
 /** Which form the message is written in. @throws OfpError when its version has none */
 export function chooseRaw(message: OfpMessage, options: EncodeOptions): Raw {
-  const key = `${message.kind}/${message.version}`;
-  let candidates = forms.get(key);
-  if (!candidates) forms.set(key, (candidates = rawsFor(message.kind, message.version)));
+  const candidates = formsOf(message.kind, message.version);
   if (candidates.length === 1) return candidates[0]!;
   if (candidates.length === 0) {
     throw new OfpError(
@@ -57,30 +63,50 @@ export function chooseRaw(message: OfpMessage, options: EncodeOptions): Raw {
   return candidates.find((c) => (c.vendor !== 0) === nxm) ?? candidates[0]!;
 }
 
+/** Appends a message to what `w` holds; without its length if it is too long for one. */
+function write(w: ByteWriter, message: OfpMessage, raw: Raw, options: EncodeOptions): EncodeContext {
+  const start = w.length;
+  putHeaders(w, raw, message.version, message.xid, message.more ?? false);
+  const c = new EncodeContext(message.version, raw.id, options, w);
+  codecOf(raw.kind).encode(w, message, c);
+  const length = w.length - start;
+  if (length <= MAX_LENGTH) w.patchU16(start + 2, length);
+  return c;
+}
+
+const tooLong = (raw: Raw, length: number): OfpError =>
+  new OfpError('NXBRC_UNENCODABLE_ERROR', `${raw.name} of ${length} bytes is too long`);
+
 /**
  * Encodes a message. A multipart message that is too long for one comes in several.
  * @throws OfpError NXBRC_UNENCODABLE_ERROR when the version cannot say it
  */
 export function encodeMessage(message: OfpMessage, options: EncodeOptions = {}): Uint8Array[] {
-  const { version, xid } = message;
   const raw = chooseRaw(message, options);
   // Not given back after an error or a very long message: then the next one gets a new one.
   const w = spare ?? new ByteWriter(SPARE_BYTES);
   spare = undefined;
-  putHeaders(w, raw, version, xid, message.more ?? false);
-  const c = new EncodeContext(version, raw.id, options, w);
-  codecOf(raw.kind).encode(w, message, c);
+  const c = write(w, message, raw, options);
   if (w.length <= MAX_LENGTH) {
-    w.patchU16(2, w.length);
     const bytes = copyOf(w.view());
     w.truncate(0);
     spare = w;
     return [bytes];
   }
-  if (!raw.multipart || c.ends.length === 0) {
-    throw new OfpError('NXBRC_UNENCODABLE_ERROR', `${raw.name} of ${w.length} bytes is too long`);
-  }
-  return split(w.view(), headerLength(raw, version), c.ends, message.more ?? false);
+  if (!raw.multipart || c.ends.length === 0) throw tooLong(raw, w.length);
+  return split(w.view(), headerLength(raw, message.version), c.ends, message.more ?? false);
+}
+
+/**
+ * Encodes a message behind what `w` holds: for many short ones, without memory of its own for each.
+ * @throws OfpError NXBRC_UNENCODABLE_ERROR when the version cannot say it, or not in one message
+ */
+export function appendMessage(w: ByteWriter, message: OfpMessage, options: EncodeOptions = {}): void {
+  const start = w.length;
+  const raw = chooseRaw(message, options);
+  write(w, message, raw, options);
+  const length = w.length - start;
+  if (length > MAX_LENGTH) throw tooLong(raw, length);
 }
 
 /** One message, for those that are known to be short. */

@@ -31,6 +31,7 @@ export function decodeFlowFlags(raw: number, version: number, command?: FlowModC
 
 export function encodeFlowFlags(flags: number, version: number): number {
   let raw = 0;
+  if (flags === 0) return raw;
   for (const [bit, first, last, flag] of WIRE_FLAGS) {
     if ((flags & flag) !== 0 && version >= first && version <= last) raw |= bit;
   }
@@ -50,6 +51,7 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 /** Names of flags, each followed by a space. */
 export function flowFlagsText(flags: number): string {
   let text = '';
+  if (flags === 0) return text;
   for (const [flag, name] of FLAG_NAMES) if (flags & flag) text += name;
   return text;
 }

@@ -36,6 +36,15 @@ export type Body<K extends OfpKind> = Extract<OfpBody, { kind: K }>;
 /** The whole message of one kind. */
 export type Message<K extends OfpKind> = MessageHeader & Body<K>;
 
+/** Makes a body that belongs to the caller a message, without copying it unless it is one already. */
+export function withHeader<B extends OfpBody>(body: B, version: OfpVersion, xid: number): MessageHeader & B {
+  const m = body as { -readonly [K in keyof MessageHeader]: MessageHeader[K] } & B;
+  if (m.version !== undefined) return { ...m, version, xid };
+  m.version = version;
+  m.xid = xid;
+  return m;
+}
+
 // Flags and numbers shared by several messages.
 
 /** Flags of a flow, as bits of `flags`. */

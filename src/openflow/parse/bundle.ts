@@ -11,10 +11,7 @@ export type BundleBody = Extract<OfpBody, { kind: 'flow_mod' | 'group_mod' | 'pa
 
 function parseLine(text: string, options: ParseOptions): Parsed<BundleBody> {
   const { command, rest } = takeCommand(text, ['flow', 'group', 'packet-out']);
-  if (command === 'flow') {
-    const { value, protocols } = parseFlowMod(rest, 'any', options);
-    return { value: { kind: 'flow_mod', ...value }, protocols };
-  }
+  if (command === 'flow') return parseFlowMod(rest, 'any', options);
   if (command === 'group') {
     const { value, protocols } = parseGroupMod(rest, 'any', options);
     return { value: { kind: 'group_mod', ...value }, protocols };

@@ -15,13 +15,7 @@ import { checkActions } from '../actions/check.ts';
 import { parseInstructions } from '../actions/parse.ts';
 import { OfpError } from '../errors.ts';
 import { DEFAULT_PRIORITY, NO_COOKIE, OFPG_ANY, OFPTT_ALL } from '../messages/flow-mod.ts';
-import {
-  FF,
-  type FlowMod,
-  type FlowModCommand,
-  type FlowStatsRequest,
-  NO_BUFFER,
-} from '../messages/message.ts';
+import { type Body, FF, type FlowModCommand, type FlowStatsRequest, NO_BUFFER } from '../messages/message.ts';
 import { P, type Protocols } from '../version.ts';
 import { type Parsed, type ParseOptions, parseGroupId, parseLines, parsing, takeCommand } from './common.ts';
 
@@ -68,7 +62,7 @@ class FlowParser {
   readonly #allowed: Allowed;
   readonly #options: ParseOptions;
   readonly #match: Match;
-  readonly #fm: Mutable<FlowMod>;
+  readonly #fm: Mutable<Body<'flow_mod'>>;
   #protocols: Protocols = P.ANY;
 
   /** @param match of every packet: the one to fill in */
@@ -79,6 +73,7 @@ class FlowParser {
     this.#options = options;
     const modifies = command === 'modify' || command === 'modify_strict';
     this.#fm = {
+      kind: 'flow_mod',
       command: command === 'request' ? 'add' : command,
       match,
       priority: DEFAULT_PRIORITY,
@@ -98,7 +93,7 @@ class FlowParser {
     };
   }
 
-  parse(text: string): Parsed<FlowMod> {
+  parse(text: string): Parsed<Body<'flow_mod'>> {
     const fm = this.#fm;
     let matchText = text;
     let actionsText = '';
@@ -242,7 +237,7 @@ export function parseFlow(
   command: FlowTextCommand,
   options: ParseOptions = {},
   match: Match = catchAllMatch(),
-): Parsed<FlowMod> {
+): Parsed<Body<'flow_mod'>> {
   return parsing(() => {
     if (command !== 'any') return new FlowParser(command, options, match).parse(text);
     const { command: named, rest } = takeCommand(text, COMMANDS);
@@ -256,7 +251,7 @@ export function parseFlowMod(
   command: FlowTextCommand,
   options: ParseOptions = {},
   match: Match = catchAllMatch(),
-): Parsed<FlowMod> {
+): Parsed<Body<'flow_mod'>> {
   const parsed = parseFlow(text, command, options, match);
   if (!isNormalMatch(match)) normalizeMatch({ ...match, flow: match.flow.slice(), mask: match.mask.slice() });
   return parsed;
@@ -273,7 +268,7 @@ export function parseFlowModFile(
   file: string,
   command: FlowTextCommand,
   options: ParseOptions,
-  take: (flowMod: FlowMod, usable: Protocols) => void,
+  take: (flowMod: Body<'flow_mod'>, usable: Protocols) => void,
 ): Protocols {
   let protocols: Protocols = P.ANY;
   const match = catchAllMatch();
