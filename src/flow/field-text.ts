@@ -197,15 +197,19 @@ const isCidr = (mask: bigint): boolean => {
   return (inverse & (inverse + 1)) === 0;
 };
 
+/** Which protocols can match all of the field. */
+export function usableExactly(field: Field): number {
+  const anywhere = field.name === 'dl_vlan' || field.name === 'dl_vlan_pcp';
+  const oxm = field.headers.length > 0;
+  if (anywhere || (field.of10 && field.of11 && oxm)) return OFPUTIL_P.ANY;
+  return field.of11 && oxm ? OFPUTIL_P.NXM_OF11_UP : oxm ? OFPUTIL_P.NXM_OXM_ANY : OFPUTIL_P.NONE;
+}
+
 /** Which protocols can match the field under this mask. */
 export function usableProtocols(field: Field, mask: bigint): number {
   if (mask === 0n) return OFPUTIL_P.ANY;
-  const anywhere = field.name === 'dl_vlan' || field.name === 'dl_vlan_pcp';
+  if (mask === fieldAllOnes(field)) return usableExactly(field);
   const oxm = field.headers.length > 0;
-  if (mask === fieldAllOnes(field)) {
-    if (anywhere || (field.of10 && field.of11 && oxm)) return OFPUTIL_P.ANY;
-    return field.of11 && oxm ? OFPUTIL_P.NXM_OF11_UP : oxm ? OFPUTIL_P.NXM_OXM_ANY : OFPUTIL_P.NONE;
-  }
   if (!field.maskable) return OFPUTIL_P.NONE;
   // The first four bytes of a value decide, whatever its width.
   if (field.of10 === 'cidr' && isCidr(mask)) return OFPUTIL_P.ANY;

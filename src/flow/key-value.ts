@@ -6,13 +6,20 @@
  * C counterpart: ofputil_parse_key_value in lib/ofp-parse.c.
  */
 
-const COMMA = 44;
+const NONE = -1;
 const OPEN = 40;
 const CLOSE = 41;
-const COLON = 58;
-const EQUALS = 61;
 
-const isDelimiter = (c: number): boolean => c === COMMA || c === 32 || c === 9 || c === 10 || c === 13;
+/** What characters mean to the scanner, by code; anything above is text. */
+const TEXT = 0;
+const SIGN = 1;
+const DELIMITER = 2;
+const MEANING = new Uint8Array(128);
+for (const c of ':=(') MEANING[c.charCodeAt(0)] = SIGN;
+for (const c of ', \t\n\r') MEANING[c.charCodeAt(0)] = DELIMITER;
+
+const meaningOf = (c: number): number => (c < 128 ? MEANING[c]! : TEXT);
+const isDelimiter = (c: number): boolean => meaningOf(c) === DELIMITER;
 
 /** Where the value that starts at `start` ends: before `)` if `inParens`, else before a comma or blank. */
 function valueEnd(s: string, start: number, inParens: boolean): number {
@@ -52,11 +59,10 @@ export class KeyValueScanner {
       return false;
     }
     const keyStart = i;
-    let c = s.charCodeAt(i);
-    while (i < s.length && c !== COLON && c !== EQUALS && c !== OPEN && !isDelimiter(c))
-      c = s.charCodeAt(++i);
+    while (i < s.length && meaningOf(s.charCodeAt(i)) === TEXT) i++;
     this.key = s.slice(keyStart, i);
-    if (i === s.length || isDelimiter(c)) {
+    const c = i < s.length ? s.charCodeAt(i) : NONE;
+    if (c === NONE || isDelimiter(c)) {
       this.value = '';
       this.#pos = i < s.length ? i + 1 : i;
       return true;

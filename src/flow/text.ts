@@ -6,7 +6,10 @@
  * C counterpart: parts of lib/packets.c and lib/util.c.
  */
 
-import { scanIpv4 } from '../base/parse.ts';
+import { hexDigit, scanIpv4 } from '../base/parse.ts';
+
+const DOT = 46;
+const COLON = 58;
 
 /** Text that is not a flow; the message is for the user. */
 export class FlowTextError extends Error {}
@@ -49,10 +52,13 @@ export function scanInt(text: string, bytes: number): ScannedInt {
 
 // --- Ethernet -----------------------------------------------------------------------------------------------
 
+/** Every byte as two hexadecimal digits. */
+const HEX2: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
 /** A MAC address from its upper 16 and lower 32 bits. */
 export function formatMac(high: number, low: number): string {
-  const text = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
-  return text.replace(/(..)(?!$)/g, '$1:');
+  const h = HEX2;
+  return `${h[(high >>> 8) & 255]}:${h[high & 255]}:${h[low >>> 24]}:${h[(low >>> 16) & 255]}:${h[(low >>> 8) & 255]}:${h[low & 255]}`;
 }
 
 /** A MAC address from a number below 2**48. */
@@ -190,6 +196,25 @@ export function formatIpv6Words(words: ArrayLike<number>, at: number): string {
   return formatIpv6Groups(groups);
 }
 
+/** Bits of a mask of four words that is a prefix, or -1. */
+function ipv6WordsPrefixLength(words: ArrayLike<number>, at: number): number {
+  let bits = 0;
+  for (let i = 0; i < 4; i++) {
+    const prefix = ipv4PrefixLength(words[at + i]!);
+    if (prefix < 0 || (prefix > 0 && bits < 32 * i)) return -1;
+    bits += prefix;
+  }
+  return bits;
+}
+
+/** Four words of a flow key as an IPv6 address, with those of its mask unless they are all ones. */
+export function formatIpv6WordsMasked(words: ArrayLike<number>, mask: ArrayLike<number>, at: number): string {
+  const prefix = ipv6WordsPrefixLength(mask, at);
+  const address = formatIpv6Words(words, at);
+  if (prefix === 128) return address;
+  return `${address}/${prefix >= 0 ? prefix : formatIpv6Words(mask, at)}`;
+}
+
 /** Bits of a 128-bit mask that is a prefix, or -1. */
 export function ipv6PrefixLength(mask: bigint): number {
   const inverse = IPV6_EXACT ^ mask;
@@ -205,33 +230,65 @@ export function formatIpv6Masked(value: bigint, mask: bigint): string {
   return `${formatIpv6(value)}/${prefix >= 0 ? prefix : formatIpv6(mask)}`;
 }
 
+const IPV6_GROUPS = 8;
+const groups = new Uint16Array(IPV6_GROUPS);
+
+/** Reads an address as inet_pton does into {@link groups}, in one pass; false when it is none. */
+function readIpv6Groups(text: string): boolean {
+  const end = text.length;
+  let count = 0;
+  /** Groups before '::'; -1 while there was none. */
+  let gap = -1;
+  let i = 0;
+  if (text.startsWith('::')) {
+    gap = 0;
+    i = 2;
+  }
+  while (i < end) {
+    const start = i;
+    let group = 0;
+    for (let digit = hexDigit(text.charCodeAt(i)); digit < 16; digit = hexDigit(text.charCodeAt(++i)))
+      group = (group << 4) | digit;
+    if (text.charCodeAt(i) === DOT) {
+      const ip = count > IPV6_GROUPS - 2 ? undefined : parseIpv4(text.slice(start));
+      if (ip === undefined) return false;
+      groups[count++] = ip >>> 16;
+      groups[count++] = ip & 0xffff;
+      break;
+    }
+    if (i === start || i - start > 4 || count === IPV6_GROUPS) return false;
+    groups[count++] = group;
+    if (i === end) break;
+    if (text.charCodeAt(i++) !== COLON) return false;
+    if (text.charCodeAt(i) !== COLON) {
+      if (i === end) return false;
+    } else {
+      if (gap >= 0) return false;
+      gap = count;
+      i++;
+    }
+  }
+  if (gap < 0) return count === IPV6_GROUPS;
+  if (count === IPV6_GROUPS) return false;
+  groups.copyWithin(IPV6_GROUPS - (count - gap), gap, count);
+  groups.fill(0, gap, IPV6_GROUPS - (count - gap));
+  return true;
+}
+
 /** An IPv6 address as inet_pton reads it, or undefined. */
 export function parseIpv6(text: string): bigint | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const parts: number[][] = [];
-  for (const [i, half] of halves.entries()) {
-    const groups: number[] = [];
-    const words = half === '' ? [] : half.split(':');
-    for (const [j, word] of words.entries()) {
-      if (word.includes('.') && i === halves.length - 1 && j === words.length - 1) {
-        const ip = parseIpv4(word);
-        if (ip === undefined) return undefined;
-        groups.push(ip >>> 16, ip & 0xffff);
-      } else if (/^[0-9a-fA-F]{1,4}$/.test(word)) groups.push(Number.parseInt(word, 16));
-      else return undefined;
-    }
-    parts.push(groups);
-  }
-  const head = parts[0]!;
-  const tail = parts[1];
-  const missing = 8 - head.length - (tail?.length ?? 0);
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  if (!readIpv6Groups(text)) return undefined;
   let value = 0n;
-  for (const g of tail === undefined ? head : [...head, ...new Array<number>(missing).fill(0), ...tail]) {
-    value = (value << 16n) | BigInt(g);
-  }
+  for (let i = 0; i < IPV6_GROUPS; i += 2)
+    value = (value << 32n) | BigInt(((groups[i]! << 16) | groups[i + 1]!) >>> 0);
   return value;
+}
+
+/** The same into four words of a flow key. @returns false, with nothing written, when the text is no address */
+export function parseIpv6Words(text: string, words: Uint32Array, at: number): boolean {
+  if (!readIpv6Groups(text)) return false;
+  for (let i = 0; i < 4; i++) words[at + i] = ((groups[2 * i]! << 16) | groups[2 * i + 1]!) >>> 0;
+  return true;
 }
 
 /** What begins with a digit after the slash is a prefix length, even if it goes on as an address. */

@@ -24,7 +24,7 @@ import {
   formatFlags,
   formatFlagsMasked,
   formatIpv4Masked,
-  formatIpv6Masked,
+  formatIpv6WordsMasked,
   formatMacMasked,
   formatPacketType,
   hex,
@@ -49,7 +49,7 @@ const REG_NAMES = Array.from({ length: N_REGS }, (_, i) => `reg${i}`);
 
 /** Collects `name=value` parts of one match. */
 class MatchPrinter {
-  readonly #parts: string[] = [];
+  #text = '';
   readonly #c: Colors;
   readonly flow: Flow;
   readonly mask: Flow;
@@ -61,20 +61,20 @@ class MatchPrinter {
   }
 
   param(name: string, value: string): void {
-    this.#parts.push(`${this.#c.param}${name}=${this.#c.end}${value}`);
+    this.plain(`${this.#c.param}${name}=${this.#c.end}${value}`);
   }
   special(name: string, value: string): void {
-    this.#parts.push(`${this.#c.special}${name}=${this.#c.end}${value}`);
+    this.plain(`${this.#c.special}${name}=${this.#c.end}${value}`);
   }
   /** A name whose `=` stands after the colour. */
   loose(name: string, value: string): void {
-    this.#parts.push(`${this.#c.param}${name}${this.#c.end}=${value}`);
+    this.plain(`${this.#c.param}${name}${this.#c.end}=${value}`);
   }
   keyword(word: string): void {
-    this.#parts.push(`${this.#c.value}${word}${this.#c.end}`);
+    this.plain(`${this.#c.value}${word}${this.#c.end}`);
   }
   plain(text: string): void {
-    this.#parts.push(text);
+    this.#text = this.#text === '' ? text : `${this.#text},${text}`;
   }
 
   /** Hexadecimal, with its mask unless that is 32 ones. */
@@ -105,10 +105,7 @@ class MatchPrinter {
     if (m !== 0) this.param(name, formatIpv4Masked(this.flow[w]!, m));
   }
   ipv6(name: string, w: number): void {
-    const mask = this.mask;
-    if (mask[w]! | mask[w + 1]! | mask[w + 2]! | mask[w + 3]!) {
-      this.param(name, formatIpv6Masked(getWords(this.flow, w, 4), getWords(mask, w, 4)));
-    }
+    if (usesWords(this.mask, w, w + 4)) this.param(name, formatIpv6WordsMasked(this.flow, this.mask, w));
   }
   mac(name: string, w: number): void {
     const { flow, mask } = this;
@@ -124,32 +121,35 @@ class MatchPrinter {
   }
 
   text(): string {
-    return this.#parts.join(',');
+    return this.#text;
   }
 }
 
-/** The word for a packet's Ethertype and protocol, and whether the protocol is said with it. */
-function protocolWord(
-  type: number,
-  proto: number | undefined,
-): [word: string | undefined, saysProto: boolean] {
-  const words: Readonly<Record<number, string>> | undefined =
-    type === 0x0800
-      ? { 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' }
-      : type === 0x86dd
-        ? { 58: 'icmp6', 6: 'tcp6', 17: 'udp6', 132: 'sctp6' }
-        : undefined;
-  if (words) {
-    const word = proto === undefined ? undefined : words[proto];
-    return [word ?? (type === 0x0800 ? 'ip' : 'ipv6'), word !== undefined];
-  }
-  const other: Readonly<Record<number, string>> = {
-    2054: 'arp',
-    32821: 'rarp',
-    34887: 'mpls',
-    34888: 'mplsm',
-  };
-  return [other[type], false];
+/** Words for a packet's Ethertype, and for that with a protocol. */
+const TYPE_WORDS: ReadonlyMap<number, string> = new Map([
+  [0x0800, 'ip'],
+  [0x86dd, 'ipv6'],
+  [0x0806, 'arp'],
+  [0x8035, 'rarp'],
+  [0x8847, 'mpls'],
+  [0x8848, 'mplsm'],
+]);
+const IP_WORDS: ReadonlyMap<number, string> = new Map([
+  [1, 'icmp'],
+  [6, 'tcp'],
+  [17, 'udp'],
+  [132, 'sctp'],
+]);
+const IPV6_WORDS: ReadonlyMap<number, string> = new Map([
+  [58, 'icmp6'],
+  [6, 'tcp6'],
+  [17, 'udp6'],
+  [132, 'sctp6'],
+]);
+
+/** The word that says both an Ethertype and a protocol. */
+function protocolWord(type: number, proto: number): string | undefined {
+  return type === 0x0800 ? IP_WORDS.get(proto) : type === 0x86dd ? IPV6_WORDS.get(proto) : undefined;
 }
 
 function formatConntrack(p: MatchPrinter): void {
@@ -336,12 +336,11 @@ export function formatMatch(match: Match, priority = DEFAULT_PRIORITY, options: 
   let saysType = false;
   let saysProto = false;
   if (mask[F.DL_TYPE]) {
-    const [word, proto] = protocolWord(type, mask[F.NW_PROTO] ? flow[F.NW_PROTO] : undefined);
-    if (word !== undefined) {
-      p.keyword(word);
-      saysType = true;
-      saysProto = proto;
-    }
+    const both = mask[F.NW_PROTO] ? protocolWord(type, flow[F.NW_PROTO]!) : undefined;
+    const word = both ?? TYPE_WORDS.get(type);
+    if (word !== undefined) p.keyword(word);
+    saysType = word !== undefined;
+    saysProto = both !== undefined;
   }
   if (usesWords(mask, F.REG0, F.REG0 + N_REGS))
     for (let i = 0; i < N_REGS; i++) p.hex32(REG_NAMES[i]!, F.REG0 + i);

@@ -5,7 +5,13 @@
  * message of the C tools. C counterpart: ofp_parse_field, ofp_parse_protocol and parse_subfield of lib/ofp-flow.c.
  */
 
-import { formatFieldText, parseFieldText, parseFieldValue, usableProtocols } from '../field-text.ts';
+import {
+  formatFieldText,
+  parseFieldText,
+  parseFieldValue,
+  usableExactly,
+  usableProtocols,
+} from '../field-text.ts';
 import {
   addEthernetPrereq,
   type Field,
@@ -25,31 +31,32 @@ import { OFPUTIL_P } from '../protocols.ts';
 import { parseSubfield, SubfieldError } from '../subfield.ts';
 import { FlowTextError, scanInt } from '../text.ts';
 import { matchTunOption, type TunTable } from '../tun-metadata.ts';
+import { matchPlainValue } from './plain.ts';
 
 /** Words that stand for an Ethertype and a protocol. */
-const PROTOCOLS: Readonly<Record<string, readonly [ethertype: number, proto: number]>> = {
-  ip: [0x0800, 0],
-  ipv4: [0x0800, 0],
-  ip4: [0x0800, 0],
-  arp: [0x0806, 0],
-  icmp: [0x0800, 1],
-  tcp: [0x0800, 6],
-  udp: [0x0800, 17],
-  sctp: [0x0800, 132],
-  ipv6: [0x86dd, 0],
-  ip6: [0x86dd, 0],
-  icmp6: [0x86dd, 58],
-  tcp6: [0x86dd, 6],
-  udp6: [0x86dd, 17],
-  sctp6: [0x86dd, 132],
-  rarp: [0x8035, 0],
-  mpls: [0x8847, 0],
-  mplsm: [0x8848, 0],
-};
+const PROTOCOLS: ReadonlyMap<string, readonly [ethertype: number, proto: number]> = new Map([
+  ['ip', [0x0800, 0]],
+  ['ipv4', [0x0800, 0]],
+  ['ip4', [0x0800, 0]],
+  ['arp', [0x0806, 0]],
+  ['icmp', [0x0800, 1]],
+  ['tcp', [0x0800, 6]],
+  ['udp', [0x0800, 17]],
+  ['sctp', [0x0800, 132]],
+  ['ipv6', [0x86dd, 0]],
+  ['ip6', [0x86dd, 0]],
+  ['icmp6', [0x86dd, 58]],
+  ['tcp6', [0x86dd, 6]],
+  ['udp6', [0x86dd, 17]],
+  ['sctp6', [0x86dd, 132]],
+  ['rarp', [0x8035, 0]],
+  ['mpls', [0x8847, 0]],
+  ['mplsm', [0x8848, 0]],
+] as const);
 
 /** The Ethertype and protocol (0: none) that a word such as `tcp6` stands for. */
 export const protocolByName = (name: string): readonly [ethertype: number, proto: number] | undefined =>
-  Object.hasOwn(PROTOCOLS, name) ? PROTOCOLS[name] : undefined;
+  PROTOCOLS.get(name);
 
 /** Matches a field under a mask. @returns OFPUTIL_P bits of the protocols that can say so. @throws FlowTextError */
 export function matchFieldMasked(match: Match, field: Field, value: bigint, mask: bigint): number {
@@ -68,6 +75,10 @@ export function matchFieldMasked(match: Match, field: Field, value: bigint, mask
  * @throws FlowTextError
  */
 export function matchFieldText(match: Match, field: Field, text: string, ports?: NameMap): number {
+  if (matchPlainValue(match, field, text)) {
+    addEthernetPrereq(match, field);
+    return usableExactly(field);
+  }
   const { value, mask } = parseFieldText(field, text === '' ? '0/0' : text, ports);
   const usable = matchFieldMasked(match, field, value, mask);
   addEthernetPrereq(match, field);
@@ -112,6 +123,8 @@ export function parseMatchField(
   value: string,
   ports?: NameMap,
 ): number | undefined {
+  const field = fieldByName(key);
+  if (field) return matchFieldText(match, field, value, ports);
   const protocol = protocolByName(key);
   if (protocol) {
     match.flow[F.DL_TYPE] = protocol[0];
@@ -128,8 +141,6 @@ export function parseMatchField(
     match.mask[F.PACKET_TYPE] = 0xffffffff;
     return OFPUTIL_P.ANY;
   }
-  const field = fieldByName(key);
-  if (field) return matchFieldText(match, field, value, ports);
   return key.includes('[') ? matchSubfieldText(match, key, value) : undefined;
 }
 

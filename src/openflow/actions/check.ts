@@ -26,11 +26,6 @@ export interface CheckedActions {
   readonly protocols: Protocols;
 }
 
-/** Words of the match that checks of actions change while they run. */
-const CHANGED = [F.PACKET_TYPE, F.DL_TYPE, F.NW_PROTO, F.VLAN_TPID0, F.VLAN_TCI0, F.VLAN_TPID1, F.VLAN_TCI1];
-/** What they were, for each list that is being checked: one stack for all, since every flow has a list. */
-const saved: number[] = [];
-
 class Checking implements ActionChecking {
   readonly match: Match;
   readonly maxPorts: number;
@@ -47,7 +42,14 @@ class Checking implements ActionChecking {
 
   list(acts: readonly OfpAct[]): readonly OfpAct[] {
     const { flow } = this.match;
-    for (let i = 0; i < CHANGED.length; i++) saved.push(flow[CHANGED[i]!]!);
+    // The words that checks of actions change while they run, each by name: every flow has a list.
+    const packetType = flow[F.PACKET_TYPE]!;
+    const dlType = flow[F.DL_TYPE]!;
+    const nwProto = flow[F.NW_PROTO]!;
+    const tpid0 = flow[F.VLAN_TPID0]!;
+    const tci0 = flow[F.VLAN_TCI0]!;
+    const tpid1 = flow[F.VLAN_TPID1]!;
+    const tci1 = flow[F.VLAN_TCI1]!;
     let result: OfpAct[] | undefined;
     try {
       for (let i = 0; i < acts.length; i++) {
@@ -56,7 +58,13 @@ class Checking implements ActionChecking {
         if (replacement) (result ??= acts.slice())[i] = replacement;
       }
     } finally {
-      for (let i = CHANGED.length - 1; i >= 0; i--) flow[CHANGED[i]!] = saved.pop()!;
+      flow[F.PACKET_TYPE] = packetType;
+      flow[F.DL_TYPE] = dlType;
+      flow[F.NW_PROTO] = nwProto;
+      flow[F.VLAN_TPID0] = tpid0;
+      flow[F.VLAN_TCI0] = tci0;
+      flow[F.VLAN_TPID1] = tpid1;
+      flow[F.VLAN_TCI1] = tci1;
     }
     return result ?? acts;
   }

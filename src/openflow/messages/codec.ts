@@ -82,7 +82,7 @@ export interface FormatContext {
   /** The whole message. */
   readonly bytes: Uint8Array;
   /** Prints a message inside this one. */
-  readonly nested: (bytes: Uint8Array) => string;
+  nested(bytes: Uint8Array): string;
 }
 
 /** What printing of matches and actions is given. */

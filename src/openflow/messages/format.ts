@@ -1,9 +1,10 @@
 /**
  * Messages as text, as `ovs-ofctl ofp-print` prints them. C counterpart: lib/ofp-print.c.
  */
-import { NO_COLORS } from '../../base/colors.ts';
+import { type Colors, NO_COLORS } from '../../base/colors.ts';
 import { hexDump } from '../../base/hex-dump.ts';
 import { MatchPool } from '../../flow/match/pool.ts';
+import type { NameMap } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
 import { DecodeContext, type FormatContext } from './codec.ts';
 import { codecOf } from './codecs.ts';
@@ -11,7 +12,15 @@ import { asOfpError, bodyReader, OFPSF_MORE, tryDecodeMessage, xidOf } from './d
 import { chooseRaw, encodeMessage } from './encode.ts';
 import type { OfpMessage } from './message.ts';
 import type { DecodeOptions, FormatOptions } from './options.ts';
-import { checkLength, identify, isMultipart, isMultipartRequest, multipartFlags, type Raw } from './raw.ts';
+import {
+  checkLength,
+  identify,
+  isMultipart,
+  isMultipartRequest,
+  multipartFlags,
+  type Raw,
+  type RawName,
+} from './raw.ts';
 
 const EMPTY = new Uint8Array(0);
 const KNOWN_VERSIONS = 6;
@@ -41,17 +50,31 @@ const endLine = (s: string): string => (s === '' || s.endsWith('\n') ? s : `${s}
 const chomp = (s: string): string => (s.endsWith(' ') ? s.slice(0, -1) : s);
 const errorLine = (error: OfpError): string => `***decode error: ${error.printedName}***\n`;
 
-function contextFor(bytes: Uint8Array, version: number, raw: Raw, options: FormatOptions): FormatContext {
-  return {
-    version,
-    raw: raw.id,
-    verbosity: options.verbosity ?? 1,
-    portNames: options.portNames,
-    tableNames: options.tableNames,
-    colors: options.colors ?? NO_COLORS,
-    bytes,
-    nested: (inner) => formatBytes(inner, { ...options, verbosity: 1 }),
-  };
+/** A class, so that a message costs no closure. */
+class Formatting implements FormatContext {
+  readonly bytes: Uint8Array;
+  readonly version: number;
+  readonly raw: RawName;
+  readonly verbosity: number;
+  readonly portNames: NameMap | undefined;
+  readonly tableNames: NameMap | undefined;
+  readonly colors: Colors;
+  readonly #options: FormatOptions;
+
+  constructor(bytes: Uint8Array, version: number, raw: Raw, options: FormatOptions) {
+    this.bytes = bytes;
+    this.version = version;
+    this.raw = raw.id;
+    this.verbosity = options.verbosity ?? 1;
+    this.portNames = options.portNames;
+    this.tableNames = options.tableNames;
+    this.colors = options.colors ?? NO_COLORS;
+    this.#options = options;
+  }
+
+  nested(inner: Uint8Array): string {
+    return formatBytes(inner, { ...this.#options, verbosity: 1 });
+  }
 }
 
 /** The matches of the message that is being printed. One inside of another (in a bundle, in an error) has its own. */
@@ -104,7 +127,7 @@ function formatWith(pool: MatchPool, bytes: Uint8Array, options: FormatOptions):
     return endLine(errorLine(asOfpError(thrown)) + hexDump(bytes));
   }
   const header = headerText(raw, version, xidOf(bytes));
-  const { text: decoded, error } = bodyText(bytes, raw, contextFor(bytes, version, raw, options), {
+  const { text: decoded, error } = bodyText(bytes, raw, new Formatting(bytes, version, raw, options), {
     loose: isLoose(raw),
     flowModTableId: true,
     matches: pool,
@@ -148,7 +171,8 @@ export function formatMessage(message: OfpMessage | Uint8Array, options: FormatO
   const detailed = (options.verbosity ?? 1) > 1;
   const fromBytes = message.kind === 'hello' || (message.kind === 'flow_mod' && detailed);
   const bytes = fromBytes ? (encodeMessage(message)[0] ?? EMPTY) : EMPTY;
-  const body = codecOf(raw.kind).format?.(message, contextFor(bytes, message.version, raw, options)) ?? '';
+  const body =
+    codecOf(raw.kind).format?.(message, new Formatting(bytes, message.version, raw, options)) ?? '';
   return endLine(chomp(headerText(raw, message.version, message.xid) + flags + body));
 }
 

@@ -54,6 +54,18 @@ const FLAGS: ReadonlyMap<string, readonly [number, Protocols]> = new Map([
 const IGNORED: ReadonlySet<string> = new Set(['duration', 'n_packets', 'n_bytes', 'idle_age', 'hard_age']);
 const IGNORED_FLAGS: ReadonlySet<string> = new Set(['no_readonly_table', 'allow_hidden_fields']);
 
+/** Keys that say something of a flow beside its match. */
+const SETTINGS: ReadonlySet<string> = new Set([
+  'table',
+  'cookie',
+  'priority',
+  'idle_timeout',
+  'hard_timeout',
+  'importance',
+  'out_port',
+  'out_group',
+]);
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Reads one flow. The names of keys are looked up in the order of how likely they are. */
@@ -114,20 +126,19 @@ class FlowParser {
   }
 
   #pair(key: string, value: string): void {
-    const { flags } = this.#allowed;
-    const flag = flags ? FLAGS.get(key) : undefined;
+    if (SETTINGS.has(key) && this.#setting(key, value)) return;
+    const usable = parseMatchField(this.#match, key, value, this.#options.portNames);
+    if (usable !== undefined) {
+      this.#protocols &= usable;
+      return;
+    }
+    const flag = this.#allowed.flags ? FLAGS.get(key) : undefined;
     if (flag) {
       this.#fm.flags |= flag[0];
       this.#protocols &= flag[1];
       return;
     }
     if (IGNORED_FLAGS.has(key)) return;
-    if (this.#setting(key, value)) return;
-    const usable = parseMatchField(this.#match, key, value, this.#options.portNames);
-    if (usable !== undefined) {
-      this.#protocols &= usable;
-      return;
-    }
     if (value === '') throw new ParseError(`field ${key} missing value`);
     if (!IGNORED.has(key)) throw new ParseError(`unknown keyword ${key}`);
   }
