@@ -417,8 +417,9 @@ function isCtValid(flow: Flow, mask: Flow | undefined, wc: Flow | undefined): bo
   return (state & CT_VALID) !== 0;
 }
 
+const isNotLaterFragment = (flow: Flow): boolean => (flow[F.NW_FRAG]! & 2) === 0;
+
 function prereqOk(requires: FieldPrereq, flow: Flow, mask: Flow | undefined, wc: Flow | undefined): boolean {
-  const notLater = (): boolean => (flow[F.NW_FRAG]! & 2) === 0;
   switch (requires) {
     case 'none':
       return true;
@@ -447,11 +448,11 @@ function prereqOk(requires: FieldPrereq, flow: Flow, mask: Flow | undefined, wc:
     case 'CT':
       return isCtValid(flow, mask, wc);
     case 'TCP':
-      return isIpProto(flow, wc, 0, 6) && notLater();
+      return isIpProto(flow, wc, 0, 6) && isNotLaterFragment(flow);
     case 'UDP':
-      return isIpProto(flow, wc, 0, 17) && notLater();
+      return isIpProto(flow, wc, 0, 17) && isNotLaterFragment(flow);
     case 'SCTP':
-      return isIpProto(flow, wc, 0, 132) && notLater();
+      return isIpProto(flow, wc, 0, 132) && isNotLaterFragment(flow);
     case 'ICMPv4':
       return isIpProto(flow, wc, ETH_IP, 1);
     case 'ICMPv6':
