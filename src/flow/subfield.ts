@@ -119,6 +119,18 @@ export class SubfieldError extends Error {}
 const WIDE = /^\[\s*([+-]?\d+)\.\.\s*([+-]?\d+)\]/;
 const BIT = /^\[\s*([+-]?\d+)\]/;
 
+/** Where the name of a field ends: at its bits, or at the `->` behind it. */
+function nameEnd(text: string): number {
+  let i = 0;
+  for (; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === BRACKET || c === MINUS) break;
+  }
+  return i;
+}
+const BRACKET = 91;
+const MINUS = 45;
+
 /**
  * Reads a subfield at `pos` of `text`.
  * @returns the subfield and the position after it
@@ -129,8 +141,8 @@ export function parseSubfieldAt(
   pos = 0,
   resolve: FieldResolver = unmapped,
 ): [Subfield, number] {
-  const rest = text.slice(pos);
-  const name = /^[^[-]*/.exec(rest)![0];
+  const rest = pos === 0 ? text : text.slice(pos);
+  const name = rest.slice(0, nameEnd(rest));
   const nxmName = name.length > 2 && name.endsWith('_W') ? name.slice(0, -2) : name;
   const known = fieldByNxmName(nxmName) ?? fieldByName(name);
   if (!known) throw new SubfieldError(`${rest}: unknown field \`${name}'`);
@@ -138,15 +150,15 @@ export function parseSubfieldAt(
   let start = 0;
   let end = field.bits - 1;
   let length = name.length;
-  const brackets = rest.slice(length);
-  if (brackets.startsWith('[')) {
+  if (rest.startsWith('[]', length)) {
+    length += 2;
+  } else if (rest.startsWith('[', length)) {
+    const brackets = rest.slice(length);
     const wide = WIDE.exec(brackets);
     const bit = wide ? null : BIT.exec(brackets);
     if (wide) [start, end] = [Number(wide[1]), Number(wide[2])];
     else if (bit) start = end = Number(bit[1]);
-    else if (!brackets.startsWith('[]')) {
-      throw new SubfieldError(`${rest}: syntax error expecting [] or [<bit>] or [<start>..<end>]`);
-    }
+    else throw new SubfieldError(`${rest}: syntax error expecting [] or [<bit>] or [<start>..<end>]`);
     length += brackets.indexOf(']') + 1;
   }
   const only = `because field is only ${field.bits} bits wide`;

@@ -9,10 +9,13 @@ import {
   formatIpv4Masked,
   formatIpv6,
   formatIpv6Masked,
+  formatIpv6WordsMasked,
   formatMac,
+  ipv6PrefixMask,
   parseIpv4Masked,
   parseIpv6,
   parseIpv6Masked,
+  parseIpv6Words,
   parseMac,
   scanFlags,
   scanInt,
@@ -61,6 +64,39 @@ test('text that is no IPv6 address is none', () => {
   }
 });
 
+test('any text is an IPv6 address exactly if inet_pton says so', () => {
+  const texts = fc.string({ unit: fc.constantFrom(...'01af:::::.'), maxLength: 24 });
+  const groups = fc.array(fc.constantFrom('0', 'ffff', '1a', '', '1.2.3.4', '12345', '01.2.3.4'), {
+    maxLength: 10,
+  });
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        texts,
+        groups.map((g) => g.join(':')),
+      ),
+      (text) => {
+        assert.equal(parseIpv6(text) !== undefined, isIPv6(text), text);
+      },
+    ),
+    { numRuns: 20_000 },
+  );
+});
+
+test('an address in the words of a flow key reads and prints as the same number', () => {
+  fc.assert(
+    fc.property(u128, u128, fc.nat(128), (value, mask, prefix) => {
+      const words = new Uint32Array(10);
+      assert.ok(parseIpv6Words(formatIpv6(value), words, 1));
+      for (const m of [mask, ipv6PrefixMask(prefix), ipv6PrefixMask(prefix) ^ 1n]) {
+        const masks = new Uint32Array(10);
+        assert.ok(parseIpv6Words(formatIpv6(m), masks, 1));
+        assert.equal(formatIpv6WordsMasked(words, masks, 1), formatIpv6Masked(value, m));
+      }
+    }),
+  );
+});
+
 test('masks are prefix lengths where they can be', () => {
   fc.assert(
     fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), u128, u128, (ip, mask, ip6, mask6) => {
@@ -90,6 +126,17 @@ test('integers are decimal, octal or hexadecimal, and must fit', () => {
   assert.equal(scanInt('-1', 8).value, 0xffff_ffff_ffff_ffffn);
   assert.equal(scanInt('-1', 4).error, 'range');
   assert.equal(scanInt('x', 4).error, 'syntax');
+  assert.deepEqual(scanInt('0x1 2,', 4), { value: 0x12n, tail: ',', error: undefined });
+  assert.deepEqual(scanInt('0xg', 4), { value: 0n, tail: 'g', error: undefined });
+  fc.assert(
+    fc.property(fc.bigInt(0n, 2n ** 66n), fc.constantFrom(1, 2, 3, 4, 6, 8), (n, bytes) => {
+      for (const text of [String(n), `0x${n.toString(16)}`]) {
+        const { value, tail, error } = scanInt(`${text}->x`, bytes);
+        const fits = n < 2n ** BigInt(8 * bytes);
+        assert.deepEqual([value, tail, error], [n, '->x', fits ? undefined : 'range'], text);
+      }
+    }),
+  );
 });
 
 test('flags under a mask are read as they are written', () => {

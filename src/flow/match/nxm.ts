@@ -338,7 +338,8 @@ class EntryWriter {
   }
   /** A field that has a word of its own, under the word's mask. */
   word(field: Field): void {
-    this.masked(field, this.match.flow[field.word]!, this.match.mask[field.word]!);
+    const mask = this.match.mask[field.word]!;
+    if (mask !== 0) this.masked(field, this.match.flow[field.word]!, mask);
   }
   /** As {@link word}, but all the bits of the field that its word keeps count as a whole mask. */
   wholeWord(field: Field): void {

@@ -39,9 +39,12 @@ function plainInteger(text: string): number {
   return value;
 }
 
-/** Two hexadecimal digits at `at`; above 255 for anything else. */
-const hexByte = (text: string, at: number): number =>
-  (hexDigit(text.charCodeAt(at)) << 4) + hexDigit(text.charCodeAt(at + 1));
+/** Two hexadecimal digits at `at`; 256 for anything else. */
+function hexByte(text: string, at: number): number {
+  const high = hexDigit(text.charCodeAt(at));
+  const low = hexDigit(text.charCodeAt(at + 1));
+  return high > 15 || low > 15 ? 256 : (high << 4) | low;
+}
 
 /** 'aa:bb:cc:dd:ee:ff' into the two words of an Ethernet address. @returns false for anything else */
 function matchMac({ flow, mask }: Match, word: number, text: string): boolean {

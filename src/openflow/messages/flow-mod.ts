@@ -263,8 +263,9 @@ export const flowMod: Codec<'flow_mod'> = {
     if (m.tableId !== 0 || f.tableNames?.nameOf(0) !== undefined)
       s += ` table:${formatTable(m.tableId, f.tableNames)}`;
     const rawMatch = f.verbosity >= RAW_VERBOSITY ? rawMatchText(f) : undefined;
-    s += ` ${rawMatch ?? matchText(m.match, f, m.priority)}`;
-    if (!s.endsWith(' ')) s += ' ';
+    // A blank before and behind the match, or one alone. (To ask `s` what it ends with would make V8 copy it.)
+    const match = rawMatch ?? matchText(m.match, f, m.priority);
+    s += match === '' ? ' ' : ` ${match} `;
     if (m.newCookie !== 0n && m.newCookie !== NO_COOKIE) s += `cookie:${hex(m.newCookie)} `;
     if (m.cookieMask !== 0n) s += `cookie:${hex(m.cookie)}/${hex(m.cookieMask)} `;
     if (m.idleTimeout) s += `idle:${m.idleTimeout} `;

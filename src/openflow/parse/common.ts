@@ -34,6 +34,15 @@ export interface Line {
   readonly number: number;
 }
 
+/** Blanks and tabs alone. As for C a line with a carriage return is not empty. */
+function isEmptyLine(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c !== 32 && c !== 9) return false;
+  }
+  return true;
+}
+
 /** Lines of a file without comments (`#` to the end) and empty lines. */
 export function* significantLines(file: string): Generator<Line> {
   let number = 0;
@@ -45,7 +54,7 @@ export function* significantLines(file: string): Generator<Line> {
     start = end + 1;
     const comment = text.indexOf('#');
     if (comment >= 0) text = text.slice(0, comment);
-    if (/\S/.test(text)) yield { text, number };
+    if (!isEmptyLine(text)) yield { text, number };
   }
 }
 

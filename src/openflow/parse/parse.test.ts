@@ -7,7 +7,7 @@ import type { OfpBody, OfpMessage } from '../messages/message.ts';
 import { P } from '../version.ts';
 import { parseBundleFile } from './bundle.ts';
 import { parseCtMatch } from './ct-match.ts';
-import { parseFlowMod, parseFlowStatsRequest } from './flow-mod.ts';
+import { parseFlowMod, parseFlowModFile, parseFlowStatsRequest } from './flow-mod.ts';
 import { parseFlowMonitor } from './flow-monitor.ts';
 import { parseMeterMod } from './meter-mod.ts';
 import { parsePacketOut } from './packet-out.ts';
@@ -200,4 +200,19 @@ test('usable protocols are those that can say everything', () => {
   assert.equal(usable('table=1,ip,actions=1'), P.TID);
   assert.equal(usable('reg0=1,actions=1'), P.NXM_OXM_ANY);
   assert.equal(parseFlowStatsRequest('table=1').protocols, P.ANY);
+});
+
+test('a file: comments and empty lines are passed over, errors say where', () => {
+  const read = (file: string): number[] => {
+    const priorities: number[] = [];
+    parseFlowModFile('f', file, 'add', {}, ({ priority }) => priorities.push(priority));
+    return priorities;
+  };
+  assert.deepEqual(read('# flows\n\n \t\npriority=1,actions=drop # one\npriority=2 actions=drop'), [1, 2]);
+  assert.throws(
+    () => read('actions=drop\n\npriority=x,actions=drop\n'),
+    /^ParseError: f:3: invalid priority "x"$/,
+  );
+  // As for C, which takes blanks, tabs and the end of the line for nothing.
+  assert.throws(() => read('\r\nactions=drop\r\n'), /^ParseError: f:1: must specify an action$/);
 });
