@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { Daemons, program } from '../test/support/daemons.ts';
+import { toolOptions } from '../tools/build.ts';
 import { type BenchOptions, median, paired, type Row } from './row.ts';
 
 const RUNS = 21;
@@ -47,7 +48,7 @@ export async function run({ runs }: BenchOptions): Promise<Row[]> {
     const node = path.resolve(import.meta.dirname, '../node_modules/node/bin/node');
     for (const [name, flags] of [
       ['an empty program on the same Node', []],
-      ['an empty program with the flags of the tools', ['--no-rehash-snapshot', '--min-semi-space-size=16']],
+      ['an empty program with the options of the tools', toolOptions()],
     ] as const) {
       const empty = wallMs(node, [...flags, '-e', '0'], process.env);
       rows.push({ group: 'tools', name, unit: 'ms', ours: empty, theirs: undefined, ratio: undefined });

@@ -74,10 +74,10 @@ function loadTool(require: NodeJS.Require, module: NodeJS.Module, directory: str
   script.runInThisContext()(module.exports, require, module);
 }
 
-/** V8's flags that bin/PROGRAM runs it with. */
-function flagsOf(program: string): string[] {
-  const launcher = fs.readFileSync(path.join(root, 'bin', program), 'utf8');
-  return /^node_options='?([^'\n]*)/m.exec(launcher)![1]!.split(' ');
+/** Options that bin/launch.sh runs tools with. */
+export function toolOptions(): string[] {
+  const launcher = fs.readFileSync(path.join(root, 'bin/launch.sh'), 'utf8');
+  return /^tool_options='([^']*)'$/m.exec(launcher)![1]!.split(' ');
 }
 
 /** Puts that program in the place of a tool's bundle, and records its code. */
@@ -86,7 +86,7 @@ function recordTool(dist: string, program: string, args: readonly string[]): voi
   fs.renameSync(`${base}.cjs`, `${base}.js`);
   fs.writeFileSync(`${base}.cjs`, `(${loadTool})(require, module, __dirname, ${JSON.stringify(program)});\n`);
   const { NODE_OPTIONS: _, ...env } = process.env;
-  spawnSync(process.execPath, [...flagsOf(program), `${base}.cjs`, ...args], {
+  spawnSync(process.execPath, [...toolOptions(), `${base}.cjs`, ...args], {
     env: { ...env, OVS_TS_ROOT: root, OVS_TS_RECORD_CODE: `${base}.code` },
     timeout: 10_000,
   });

@@ -67,8 +67,10 @@ export class ByteReader {
   u64(): bigint {
     const at = this.#take(8);
     const high = this.#u32At(at);
-    const low = BigInt(this.#u32At(at + 4));
-    return high === 0 ? low : (BigInt(high) << 32n) | low;
+    const low = this.#u32At(at + 4);
+    if (high !== 0) return (BigInt(high) << 32n) | BigInt(low);
+    // Most are: cookies and counters of flows. The constant costs no memory.
+    return low === 0 ? 0n : BigInt(low);
   }
   skip(n: number): void {
     this.#take(n);

@@ -384,9 +384,9 @@ export function formatFlagsMasked(names: FlagNames, flags: number, mask: number,
   if (mask === full) return formatFlags(names, flags);
   if (mask === 0) return '0/0';
   let text = '';
-  for (let i = 0; i < 32; i++) {
-    const bit = (1 << i) >>> 0;
-    if ((mask & bit) !== 0) text += ((flags & bit) !== 0 ? '+' : '-') + (names[i] ?? '[Unknown]');
+  for (let left = mask; left !== 0; left &= left - 1) {
+    const bit = left & -left;
+    text += ((flags & bit) !== 0 ? '+' : '-') + (names[31 - Math.clz32(bit)] ?? '[Unknown]');
   }
   return text;
 }

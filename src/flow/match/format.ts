@@ -51,6 +51,8 @@ const REG_NAMES = Array.from({ length: N_REGS }, (_, i) => `reg${i}`);
 class MatchPrinter {
   #text = '';
   readonly #c: Colors;
+  /** Without colours there is less to put together. */
+  readonly #isPlain: boolean;
   readonly flow: Flow;
   readonly mask: Flow;
 
@@ -58,20 +60,21 @@ class MatchPrinter {
     this.flow = match.flow;
     this.mask = match.mask;
     this.#c = colors;
+    this.#isPlain = colors === NO_COLORS;
   }
 
   param(name: string, value: string): void {
-    this.plain(`${this.#c.param}${name}=${this.#c.end}${value}`);
+    this.plain(this.#isPlain ? `${name}=${value}` : `${this.#c.param}${name}=${this.#c.end}${value}`);
   }
   special(name: string, value: string): void {
-    this.plain(`${this.#c.special}${name}=${this.#c.end}${value}`);
+    this.plain(this.#isPlain ? `${name}=${value}` : `${this.#c.special}${name}=${this.#c.end}${value}`);
   }
   /** A name whose `=` stands after the colour. */
   loose(name: string, value: string): void {
     this.plain(`${this.#c.param}${name}${this.#c.end}=${value}`);
   }
   keyword(word: string): void {
-    this.plain(`${this.#c.value}${word}${this.#c.end}`);
+    this.plain(this.#isPlain ? word : `${this.#c.value}${word}${this.#c.end}`);
   }
   plain(text: string): void {
     this.#text = this.#text === '' ? text : `${this.#text},${text}`;

@@ -131,6 +131,11 @@ function checkEntry(field: Field, b: Uint8Array, at: number, width: number, mask
   }
 }
 
+function badEntry(at: number, name: ConstructorParameters<typeof MatchError>[0]): MatchError {
+  log.dbgRl(peerLimit, () => `error parsing OXM at offset ${at} within match (${name})`);
+  return new MatchError(name);
+}
+
 /** Reads entries up to the end of the reader. @throws MatchError */
 export function decodeEntries(r: ByteReader, options: DecodeMatchOptions = {}): DecodedMatch {
   const match = options.pool?.next() ?? catchAllMatch();
@@ -141,10 +146,6 @@ export function decodeEntries(r: ByteReader, options: DecodeMatchOptions = {}): 
   let cookieMask = 0n;
   while (r.left > 0) {
     const entryAt = r.pos - start;
-    const fail = (name: ConstructorParameters<typeof MatchError>[0]): MatchError => {
-      log.dbgRl(peerLimit, () => `error parsing OXM at offset ${entryAt} within match (${name})`);
-      return new MatchError(name);
-    };
     const unknown = pullRawHeader(r, raw, options);
     const { header, field } = raw;
     const isCookie = field === undefined && isCookieHeader(raw);
@@ -153,19 +154,20 @@ export function decodeEntries(r: ByteReader, options: DecodeMatchOptions = {}): 
     const at = r.pos;
     r.skip(masked ? width * 2 : width);
     if (isCookie && options.allowCookie) {
-      if (cookieMask !== 0n) throw fail('OFPBMC_DUP_FIELD');
+      if (cookieMask !== 0n) throw badEntry(entryAt, 'OFPBMC_DUP_FIELD');
       cookie = readBig(r.bytes, at, 8);
       cookieMask = masked ? readBig(r.bytes, at + 8, 8) : U64_MAX;
       continue;
     }
     if (unknown || !field) {
       if (options.loose) continue;
-      throw fail('OFPBMC_BAD_FIELD');
+      throw badEntry(entryAt, 'OFPBMC_BAD_FIELD');
     }
     checkEntry(field, r.bytes, at, width, masked);
-    if (strict && !fieldPrereqsOkInMatch(field, match)) throw fail('OFPBMC_BAD_PREREQ');
-    if (!isFieldWild(match.mask, field)) throw fail('OFPBMC_DUP_FIELD');
-    if (options.pipelineFieldsOnly && !isPipelineField(field)) throw fail('OFPBRC_PIPELINE_FIELDS_ONLY');
+    if (strict && !fieldPrereqsOkInMatch(field, match)) throw badEntry(entryAt, 'OFPBMC_BAD_PREREQ');
+    if (!isFieldWild(match.mask, field)) throw badEntry(entryAt, 'OFPBMC_DUP_FIELD');
+    if (options.pipelineFieldsOnly && !isPipelineField(field))
+      throw badEntry(entryAt, 'OFPBRC_PIPELINE_FIELDS_ONLY');
     applyEntry(match, field, r.bytes, at, width, masked);
     addEthernetPrereq(match, field);
   }

@@ -365,14 +365,15 @@ function encodeFlow(w: ByteWriter, s: FlowStats, c: EncodeContext): void {
   }
 }
 
-const count = (n: bigint): string => (n === UNKNOWN_COUNT ? '?' : String(n));
+const count = (n: bigint): string => (n === 0n ? '0' : n === UNKNOWN_COUNT ? '?' : String(n));
+const cookieText = (cookie: bigint): string => (cookie === 0n ? '0x0' : `0x${cookie.toString(16)}`);
 
 /** One flow as `dump-flows` prints it. */
 export function flowStatsText(s: FlowStats, f: NameContext, showStats: boolean): string {
   const { param, special, actions, end } = f.colors;
   const item = (name: string, value: string | number): string => `${param}${name}=${end}${value}, `;
   let t = '';
-  if (showStats || s.cookie !== 0n) t += item('cookie', `0x${s.cookie.toString(16)}`);
+  if (showStats || s.cookie !== 0n) t += item('cookie', cookieText(s.cookie));
   if (showStats) t += item('duration', durationText(s.durationSec, s.durationNsec));
   if (showStats || s.tableId !== 0 || f.tableNames?.nameOf(s.tableId) !== undefined) {
     t += `${special}table=${end}${formatTable(s.tableId, f.tableNames)}, `;
