@@ -153,9 +153,11 @@ export class FlowTables {
     if (c.tableId !== OFPTT_ALL) this.table(c.tableId);
     const rules: Rule[] = [];
     let readOnly = 0;
+    const { cookieMask } = c;
+    const cookie = c.cookie & cookieMask;
     search((rule) => {
       if (c.tableId !== OFPTT_ALL && c.tableId !== rule.tableId) return;
-      if ((rule.cookie & c.cookieMask) !== (c.cookie & c.cookieMask)) return;
+      if (cookieMask !== 0n && (rule.cookie & cookieMask) !== cookie) return;
       if (rule.isHidden && !hidden) return;
       if (c.outPort !== OFPP.NONE && !actsOutputToPort(rule.actions, c.outPort)) return;
       if (c.outGroup !== OFPG_ANY && !actsOutputToGroup(rule.actions, c.outGroup)) return;
