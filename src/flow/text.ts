@@ -135,7 +135,7 @@ export const formatIpv4 = (ip: number): string =>
 
 /** Bits of a mask that is a prefix, or -1. */
 export function ipv4PrefixLength(mask: number): number {
-  const inverse = ~mask >>> 0;
+  const inverse = ~mask;
   return (inverse & (inverse + 1)) === 0 ? Math.clz32(inverse) : -1;
 }
 
