@@ -10,12 +10,14 @@ const NONE = -1;
 const OPEN = 40;
 const CLOSE = 41;
 
-/** What characters mean to the scanner, by code; anything above is text. */
+/** What a character is to the scanner, by code; what is above is text. */
 const TEXT = 0;
-const SIGN = 1;
+/** Begins a value. */
+const OPENER = 1;
+/** Stands between pairs. */
 const DELIMITER = 2;
 const MEANING = new Uint8Array(128);
-for (const c of ':=(') MEANING[c.charCodeAt(0)] = SIGN;
+for (const c of ':=(') MEANING[c.charCodeAt(0)] = OPENER;
 for (const c of ', \t\n\r') MEANING[c.charCodeAt(0)] = DELIMITER;
 
 const meaningOf = (c: number): number => (c < 128 ? MEANING[c]! : TEXT);

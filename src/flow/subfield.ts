@@ -119,6 +119,9 @@ export class SubfieldError extends Error {}
 const WIDE = /^\[\s*([+-]?\d+)\.\.\s*([+-]?\d+)\]/;
 const BIT = /^\[\s*([+-]?\d+)\]/;
 
+const BRACKET = 91;
+const MINUS = 45;
+
 /** Where the name of a field ends: at its bits, or at the `->` behind it. */
 function nameEnd(text: string): number {
   let i = 0;
@@ -128,8 +131,6 @@ function nameEnd(text: string): number {
   }
   return i;
 }
-const BRACKET = 91;
-const MINUS = 45;
 
 /**
  * Reads a subfield at `pos` of `text`.
