@@ -1,7 +1,8 @@
 /** Auto Attach (SPB over LLDP): I-SID to VLAN mappings of a bridge. */
 import { fail } from '../db-ctl/context.ts';
-import type { OvsRow, VsctlCommand, VsctlContext } from './context.ts';
+import type { VsctlCommand, VsctlContext } from './context.ts';
 import { prepareNetwork } from './network.ts';
+import type { OvsRow } from './rows.ts';
 
 function prepare(ctx: VsctlContext): void {
   prepareNetwork(ctx);

@@ -1,21 +1,17 @@
 /** What ovs-vsctl's own commands work on: the common context, and the network that the database describes. */
 import type { Idl } from '../../ovsdb/idl/idl.ts';
-import type { Row } from '../../ovsdb/idl/row.ts';
 import type { Txn } from '../../ovsdb/idl/txn.ts';
-import type { OpenVswitchSchema } from '../../ovsdb/schemas/open-vswitch.ts';
-import type { TableName } from '../../ovsdb/schemas/spec.ts';
 import type { SymbolTable } from '../../ovsdb/symbols.ts';
 import type { CommandSyntax } from '../db-ctl/command.ts';
 import { CtlContext } from '../db-ctl/context.ts';
 import type { ToolIo } from '../tool.ts';
 import { Network } from './network.ts';
+import type { Ovs, OvsRow, OvsRows } from './rows.ts';
 import { DB_SCHEMA } from './tables.ts';
 
-export type Ovs = OpenVswitchSchema;
-export type OvsRow<T extends TableName<Ovs>> = Row<Ovs, T>;
 export type VsctlCommand = CommandSyntax<VsctlContext>;
 
-export class VsctlContext extends CtlContext<Ovs> {
+export class VsctlContext extends CtlContext<Ovs> implements OvsRows {
   #network: Network | undefined;
   #root: OvsRow<'Open_vSwitch'> | undefined;
   /** Interfaces that this call adds, to be checked once the switch has taken them up. */

@@ -2,8 +2,9 @@
 import { vlog } from '../../base/vlog.ts';
 import { fail } from '../db-ctl/context.ts';
 import { checkTargets, probeOption } from '../db-ctl/targets.ts';
-import type { OvsRow, VsctlCommand, VsctlContext } from './context.ts';
+import type { VsctlCommand, VsctlContext } from './context.ts';
 import { prepareNetwork, sortedLines } from './network.ts';
+import type { OvsRow } from './rows.ts';
 
 const log = vlog('vsctl');
 const MANY = Number.POSITIVE_INFINITY;

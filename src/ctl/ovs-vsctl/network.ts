@@ -8,7 +8,7 @@
 import { vlog } from '../../base/vlog.ts';
 import { compareStrings } from '../../ovsdb/atom.ts';
 import { fail } from '../db-ctl/context.ts';
-import type { OvsRow, VsctlContext } from './context.ts';
+import type { OvsRow, OvsRows } from './rows.ts';
 
 const log = vlog('vsctl');
 
@@ -44,23 +44,23 @@ export const sortedLines = (names: Iterable<string>): string =>
     .join('');
 
 /** Asks for the columns that a network is made of. */
-export function prepareNetwork(ctx: VsctlContext): void {
-  ctx.idl.monitor('Open_vSwitch', ['bridges']);
-  ctx.idl.monitor('Bridge', ['name', 'controller', 'fail_mode', 'ports']);
-  ctx.idl.monitor('Port', ['name', 'fake_bridge', 'tag', 'interfaces']);
-  ctx.idl.monitor('Interface', ['name', 'ofport', 'error']);
+export function prepareNetwork({ idl }: OvsRows): void {
+  idl.monitor('Open_vSwitch', ['bridges']);
+  idl.monitor('Bridge', ['name', 'controller', 'fail_mode', 'ports']);
+  idl.monitor('Port', ['name', 'fake_bridge', 'tag', 'interfaces']);
+  idl.monitor('Interface', ['name', 'ofport', 'error']);
 }
 
 export class Network {
   readonly bridges = new Map<string, Bridge>();
   readonly ports = new Map<string, Port>();
   readonly interfaces = new Map<string, Interface>();
-  readonly #ctx: VsctlContext;
+  readonly #db: OvsRows;
   #portsVerified = false;
 
-  constructor(ctx: VsctlContext) {
-    this.#ctx = ctx;
-    const rows = ctx.ovs.bridges;
+  constructor(db: OvsRows) {
+    this.#db = db;
+    const rows = db.ovs.bridges;
     // Bridges come first, since a port of a later bridge may have the name of a VLAN bridge.
     for (const row of rows) this.#addBridges(row);
     const seen = new Set<string>();
@@ -136,14 +136,14 @@ export class Network {
   verifyPorts(): void {
     if (this.#portsVerified) return;
     this.#portsVerified = true;
-    const { txn, idl } = this.#ctx;
-    txn.verify(this.#ctx.ovs, 'bridges');
+    const { txn, idl } = this.#db;
+    txn.verify(this.#db.ovs, 'bridges');
     for (const bridge of idl.rows('Bridge')) txn.verify(bridge, 'ports');
     for (const port of idl.rows('Port')) txn.verify(port, 'interfaces');
   }
 
   findBridge(name: string): Bridge | undefined {
-    this.#ctx.txn.verify(this.#ctx.ovs, 'bridges');
+    this.#db.txn.verify(this.#db.ovs, 'bridges');
     return this.bridges.get(name);
   }
 
@@ -195,7 +195,7 @@ export class Network {
   }
 
   removePort(port: Port): void {
-    const { txn } = this.#ctx;
+    const { txn } = this.#db;
     const { row } = port.bridge;
     txn.set(row, { ports: row.ports.filter((other) => other !== port.row) });
     for (const iface of port.interfaces) this.removeInterface(iface);
@@ -207,11 +207,11 @@ export class Network {
   removeInterface(iface: Interface): void {
     iface.port.interfaces.delete(iface);
     this.interfaces.delete(iface.row.name);
-    this.#ctx.txn.delete(iface.row);
+    this.#db.txn.delete(iface.row);
   }
 
   removeBridge(bridge: Bridge): void {
-    const { txn, idl, ovs } = this.#ctx;
+    const { txn, idl, ovs } = this.#db;
     for (const child of bridge.children.values()) this.removeBridge(child);
     for (const port of bridge.ports) this.removePort(port);
     this.bridges.delete(bridge.name);

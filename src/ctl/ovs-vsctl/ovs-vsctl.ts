@@ -14,7 +14,8 @@ import { LOG_OPTIONS } from '../log-options.ts';
 import { TABLE_OPTIONS } from '../table.ts';
 import type { Tool, ToolIo } from '../tool.ts';
 import { COMMANDS } from './commands.ts';
-import { type Ovs, VsctlContext } from './context.ts';
+import { VsctlContext } from './context.ts';
+import type { Ovs } from './rows.ts';
 import { DB_SCHEMA } from './tables.ts';
 
 const log = vlog('vsctl');

@@ -1,6 +1,7 @@
 /** Connection-tracking zones of a datapath: timeout policies and limits; and a datapath's capabilities. */
 import { fail } from '../db-ctl/context.ts';
-import type { OvsRow, VsctlCommand, VsctlContext } from './context.ts';
+import type { VsctlCommand, VsctlContext } from './context.ts';
+import type { OvsRow } from './rows.ts';
 
 function prepare(ctx: VsctlContext): void {
   ctx.idl.monitor('Open_vSwitch', ['datapaths']);

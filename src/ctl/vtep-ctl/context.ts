@@ -1,21 +1,17 @@
 /** What vtep-ctl's own commands work on: the common context, and the fabric that the database describes. */
 import type { Idl } from '../../ovsdb/idl/idl.ts';
-import type { Row } from '../../ovsdb/idl/row.ts';
 import type { Txn } from '../../ovsdb/idl/txn.ts';
-import type { HardwareVtepSchema } from '../../ovsdb/schemas/hardware-vtep.ts';
-import type { TableName } from '../../ovsdb/schemas/spec.ts';
 import type { SymbolTable } from '../../ovsdb/symbols.ts';
 import type { CommandSyntax } from '../db-ctl/command.ts';
 import { CtlContext } from '../db-ctl/context.ts';
 import type { ToolIo } from '../tool.ts';
 import { Fabric } from './fabric.ts';
+import type { Vtep, VtepRow, VtepRows } from './rows.ts';
 import { DB_SCHEMA } from './tables.ts';
 
-export type Vtep = HardwareVtepSchema;
-export type VtepRow<T extends TableName<Vtep>> = Row<Vtep, T>;
 export type VtepCommand = CommandSyntax<VtepContext>;
 
-export class VtepContext extends CtlContext<Vtep> {
+export class VtepContext extends CtlContext<Vtep> implements VtepRows {
   #fabric: Fabric | undefined;
   #root: VtepRow<'Global'> | undefined;
 

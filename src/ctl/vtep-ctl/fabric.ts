@@ -2,13 +2,13 @@
  * The fabric that the database describes, by name: physical switches and their ports, logical switches with the MAC
  * addresses bound to them, logical routers, and the tunnel endpoints (locators) behind which the addresses are.
  *
- * It is a view of one moment of the transaction: a command that changes rows calls `VtepContext.invalidate`.
+ * It is a view of one moment of the transaction: a command that changes rows calls `VtepRows.invalidate`.
  * C counterpart: the cache of struct vtep_ctl_context in vtep/vtep-ctl.c.
  */
 import { vlog } from '../../base/vlog.ts';
 import { compareStrings } from '../../ovsdb/atom.ts';
 import { fail } from '../db-ctl/context.ts';
-import type { VtepContext, VtepRow } from './context.ts';
+import type { VtepRow, VtepRows } from './rows.ts';
 
 const log = vlog('vtep_ctl');
 
@@ -57,7 +57,7 @@ export const sortedLines = (lines: Iterable<string>): string =>
     .join('');
 
 /** Asks for the columns that a fabric is made of. */
-export function prepareFabric({ idl }: VtepContext): void {
+export function prepareFabric({ idl }: VtepRows): void {
   idl.monitor('Global', ['switches']);
   idl.monitor('Physical_Switch', ['name', 'ports', 'tunnels']);
   idl.monitor('Physical_Port', ['name', 'vlan_bindings']);
@@ -78,11 +78,11 @@ export class Fabric {
   readonly routers = new Map<string, VtepRow<'Logical_Router'>>();
   readonly #ports = new Map<string, Port>();
   readonly #locators = new Map<string, Locator>();
-  readonly #ctx: VtepContext;
+  readonly #db: VtepRows;
 
-  constructor(ctx: VtepContext) {
-    this.#ctx = ctx;
-    const { idl } = ctx;
+  constructor(db: VtepRows) {
+    this.#db = db;
+    const { idl } = db;
     for (const row of idl.rows('Logical_Switch'))
       addOnce(this.logicalSwitches, 'logical switch', row.name, () => ({
         name: row.name,
@@ -100,7 +100,7 @@ export class Fabric {
       this.#addLocator(local);
       this.#addLocator(remote);
     }
-    for (const row of ctx.global.switches) {
+    for (const row of db.global.switches) {
       const name = row.name;
       const made = addOnce(this.switches, 'physical switch', name, () => ({ name, row, ports: [] }));
       if (made) for (const port of row.ports) this.#addPort(made, port);
@@ -108,7 +108,7 @@ export class Fabric {
   }
 
   #addMacs(side: Side): void {
-    const { idl } = this.#ctx;
+    const { idl } = this.#db;
     for (const row of idl.rows(ucastTable(side))) {
       const owner = this.#ownerOf(row.logical_switch);
       if (!owner) continue;
@@ -142,7 +142,7 @@ export class Fabric {
   }
 
   findSwitch(name: string): PhysicalSwitch | undefined {
-    this.#ctx.txn.verify(this.#ctx.global, 'switches');
+    this.#db.txn.verify(this.#db.global, 'switches');
     return this.switches.get(name);
   }
 
@@ -153,7 +153,7 @@ export class Fabric {
 
   /** A port that is named like its switch does not count. */
   findPort(switchName: string, name: string): Port | undefined {
-    const { txn, idl, global } = this.#ctx;
+    const { txn, idl, global } = this.#db;
     txn.verify(global, 'switches');
     for (const row of idl.rows('Physical_Switch')) txn.verify(row, 'ports');
     return name === switchName ? undefined : this.#ports.get(`${switchName}+${name}`);
@@ -174,13 +174,13 @@ export class Fabric {
   }
 
   removePort({ owner, row }: Port): void {
-    const { txn } = this.#ctx;
+    const { txn } = this.#db;
     txn.set(owner.row, { ports: owner.row.ports.filter((other) => other !== row) });
     txn.delete(row);
   }
 
   removeSwitch(physical: PhysicalSwitch): void {
-    const { txn, global } = this.#ctx;
+    const { txn, global } = this.#db;
     for (const port of physical.ports) this.removePort(port);
     txn.delete(physical.row);
     txn.set(global, { switches: global.switches.filter((other) => other !== physical.row) });

@@ -1,7 +1,8 @@
 /** Commands for logical switches, what they are bound to, and logical routers. */
 import { CtlExit, fail } from '../db-ctl/context.ts';
-import type { VtepCommand, VtepContext, VtepRow } from './context.ts';
+import type { VtepCommand, VtepContext } from './context.ts';
 import { type Port, prepareFabric, sortedLines } from './fabric.ts';
+import type { VtepRow } from './rows.ts';
 
 const common = { prerequisites: prepareFabric, minArgs: 1, maxArgs: 1, arguments: '' } as const;
 

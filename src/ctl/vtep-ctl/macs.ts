@@ -1,5 +1,5 @@
 /** Commands for MAC addresses bound to logical switches: a family for local ones, the same for remote ones. */
-import type { VtepCommand, VtepContext, VtepRow } from './context.ts';
+import type { VtepCommand, VtepContext } from './context.ts';
 import {
   type Locator,
   type LogicalSwitch,
@@ -11,6 +11,7 @@ import {
   sortedLines,
   ucastTable,
 } from './fabric.ts';
+import type { VtepRow } from './rows.ts';
 
 interface Binding {
   readonly logical: LogicalSwitch;

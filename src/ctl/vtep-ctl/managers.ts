@@ -1,8 +1,9 @@
 /** Commands for managers: whom the database server connects to, or lets connect. */
 import { vlog } from '../../base/vlog.ts';
 import { checkTargets, probeOption } from '../db-ctl/targets.ts';
-import type { VtepCommand, VtepContext, VtepRow } from './context.ts';
+import type { VtepCommand, VtepContext } from './context.ts';
 import { sortedLines } from './fabric.ts';
+import type { VtepRow } from './rows.ts';
 
 const log = vlog('vtep_ctl');
 

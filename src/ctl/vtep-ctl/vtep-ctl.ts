@@ -10,10 +10,11 @@ import type { SessionHooks } from '../db-ctl/session.ts';
 import { LOG_OPTIONS } from '../log-options.ts';
 import { TABLE_OPTIONS } from '../table.ts';
 import type { Tool, ToolIo } from '../tool.ts';
-import { type Vtep, type VtepCommand, VtepContext } from './context.ts';
+import { type VtepCommand, VtepContext } from './context.ts';
 import { LOGICAL_COMMANDS } from './logical.ts';
 import { MAC_COMMANDS } from './macs.ts';
 import { MANAGER_COMMANDS } from './managers.ts';
+import type { Vtep } from './rows.ts';
 import { SWITCH_COMMANDS } from './switches.ts';
 import { DB_SCHEMA } from './tables.ts';
 

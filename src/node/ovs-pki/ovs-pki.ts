@@ -10,14 +10,19 @@ import { fingerprintText } from './fingerprint.ts';
 import { initialize } from './init.ts';
 import { Openssl } from './openssl.ts';
 import { type PkiSettings, pkiCommandLine, pkiUsage } from './options.ts';
-import { makeRequest, mustExist, selfSign, signRequest, verify } from './requests.ts';
-
-const TYPES = ['switch', 'controller'] as const;
-export type CertificateType = (typeof TYPES)[number];
+import {
+  CERTIFICATE_TYPES,
+  type CertificateType,
+  makeRequest,
+  mustExist,
+  selfSign,
+  signRequest,
+  verify,
+} from './requests.ts';
 
 /** @throws ToolError */
 function checkType(word: string | undefined): CertificateType {
-  const type = word === undefined ? 'switch' : TYPES.find((t) => t === word);
+  const type = word === undefined ? 'switch' : CERTIFICATE_TYPES.find((t) => t === word);
   if (!type) throw new ToolError("type argument must be 'switch' or 'controller'");
   return type;
 }

@@ -7,7 +7,10 @@ import { ToolError } from '../../ctl/tool.ts';
 import { requestConfig } from './config.ts';
 import type { Openssl } from './openssl.ts';
 import type { PkiSettings } from './options.ts';
-import type { CertificateType } from './ovs-pki.ts';
+
+/** What certificates are for. Each kind has an authority of its own. */
+export const CERTIFICATE_TYPES = ['switch', 'controller'] as const;
+export type CertificateType = (typeof CERTIFICATE_TYPES)[number];
 
 /** @throws ToolError */
 export function mustExist(file: string): void {

@@ -11,6 +11,7 @@ import type { Loop } from '../../base/loop.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import type { Dpif, DpifFlow, DpifUpcall, FlowStats, Ufid } from '../../datapath/dpif-provider.ts';
 import type { Backer } from './backer.ts';
+import { FLOW_SETTINGS } from './flow-cache-settings.ts';
 import { Revalidator } from './revalidator.ts';
 import type { Ukey } from './ukey.ts';
 import { handleUpcalls } from './upcall.ts';
@@ -18,17 +19,6 @@ import { handleUpcalls } from './upcall.ts';
 const log = vlog('ofproto_dpif_upcall');
 const limitLog = new RateLimit(1, 5);
 const limitHit = coverage('upcall_flow_limit_hit');
-
-/** Settings of the Open_vSwitch table that bound the flow cache. */
-export const FLOW_SETTINGS = {
-  flowLimit: 200_000,
-  maxIdleMs: 10_000,
-  maxRevalidatorMs: 500,
-  minRevalidatePps: 5,
-};
-
-/** `upcall/disable-megaflows`: match packets exactly, for debugging. */
-export const DEBUG = { megaflows: true, ufid: true };
 
 const INITIAL_FLOW_LIMIT = 10_000;
 

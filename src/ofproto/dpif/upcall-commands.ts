@@ -5,7 +5,7 @@ import { formatMatch } from '../../flow/match/format.ts';
 import { formatActions } from '../../openflow/actions/format.ts';
 import type { Rule } from '../rule.ts';
 import type { Backers } from './backer.ts';
-import { DEBUG } from './udpif.ts';
+import { DEBUG } from './flow-cache-settings.ts';
 import { parseUfid } from './ufid.ts';
 
 function show(backers: Backers): string {

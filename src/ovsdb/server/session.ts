@@ -15,6 +15,7 @@ import { internalError, OvsdbError } from '../ovsdb-error.ts';
 import type { Client } from '../transact/rbac.ts';
 import { type LockHolder, type LockWaiter, unlockAll } from './locks.ts';
 import { METHODS, NOTIFICATIONS } from './methods/methods.ts';
+import { type JsonRpcRequest, JsonText, MethodError } from './reply.ts';
 import type { ServedDatabase } from './served.ts';
 import type { OvsdbServer } from './server.ts';
 import type { Trigger } from './triggers.ts';
@@ -32,19 +33,6 @@ const MAX_UNDER_WAY = 500;
 const MAX_BATCH = 65536;
 
 const UPDATE_METHODS = { 1: 'update', 2: 'update2', 3: 'update3' } as const;
-
-export type JsonRpcRequest = Extract<JsonRpcMessage, { type: 'request' }>;
-
-/** A method's error reply that is no <error> object. */
-export class MethodError extends Error {}
-
-/** A method's reply that is text already. */
-export class JsonText {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
 
 export interface SessionMonitor {
   /** JSON of the name that the client gave it. */

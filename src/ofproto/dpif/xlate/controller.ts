@@ -2,7 +2,7 @@
 import type { Act } from '../../../openflow/actions/action.ts';
 import { OFPR } from '../../../openflow/messages/message.ts';
 import type { XlateCtx } from './ctx.ts';
-import { freezeState } from './freeze.ts';
+import { allocateState } from './frozen-state.ts';
 
 /** "No meter" of a controller action (NX_CTLR_NO_METER). */
 export const NO_METER = 0;
@@ -59,14 +59,12 @@ export function xlateController(
   let { reason } = o;
   // What a table-miss flow sends counts as a miss.
   if (reason === OFPR.ACTION && ctx.rule?.isTableMiss) reason = OFPR.EXPLICIT_MISS;
-  const state = freezeState(ctx, ctx.tableId, {
+  const recircId = allocateState(ctx, ctx.tableId, {
     actions: [],
     actionSet: [],
     userdata: o.userdata ?? NO_BYTES,
     xport: undefined,
   });
-  const recircId = ctx.bridge.backer.recircIds.allocate(state);
-  ctx.recircs.push(recircId);
   putControllerAction(ctx, {
     dontSend: !ctx.allowSideEffects && !ctx.cache,
     continuation: false,

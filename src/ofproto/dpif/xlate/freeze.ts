@@ -5,43 +5,22 @@
 import { F } from '../../../flow/layout.ts';
 import { OFPP } from '../../../flow/ports.ts';
 import type { Act, OfpAct } from '../../../openflow/actions/action.ts';
-import { type FrozenState, freezeMetadata } from '../recirc-id.ts';
 import { putControllerAction } from './controller.ts';
 import type { XlateCtx } from './ctx.ts';
+import { allocateState } from './frozen-state.ts';
 
 const NO_USERDATA = new Uint8Array(0);
-
-/** The present state, to resume in `tableId`. Recirculation ids are never exhausted here: memory would be first. */
-export function freezeState(
-  ctx: XlateCtx,
-  tableId: number,
-  rest: Pick<FrozenState, 'actions' | 'actionSet' | 'userdata' | 'xport'>,
-): FrozenState {
-  return {
-    tableId,
-    bridge: ctx.bridge,
-    metadata: freezeMetadata(ctx.flow),
-    inPort: ctx.flow[F.IN_PORT]!,
-    stack: [...ctx.stack],
-    mirrors: ctx.mirrors,
-    conntracked: ctx.conntracked,
-    wasMpls: ctx.wasMpls,
-    ...rest,
-  };
-}
 
 /** Ends a freeze: emits the recirculation (or the packet to the controller that resumes it later).
  * @returns the recirculation id */
 export function finishFreezingAt(ctx: XlateCtx, tableId: number): number {
   const { pause } = ctx;
-  const state = freezeState(ctx, tableId, {
+  const recircId = allocateState(ctx, tableId, {
     actions: ctx.frozenActions,
     actionSet: [...ctx.actionSet],
     userdata: pause ? pause.userdata : NO_USERDATA,
     xport: ctx.xport,
   });
-  const recircId = ctx.bridge.backer.recircIds.allocate(state);
-  ctx.recircs.push(recircId);
   if (pause) {
     if (!ctx.allowSideEffects && !ctx.cache) return 0;
     putControllerAction(ctx, {

@@ -1,7 +1,8 @@
 /** "lock", "steal" and "unlock" of RFC 7047 sections 4.1.8 to 4.1.10. */
 import { isId } from '../../members.ts';
 import { syntaxError } from '../../ovsdb-error.ts';
-import { type JsonRpcRequest, MethodError, type Session } from '../session.ts';
+import { type JsonRpcRequest, MethodError } from '../reply.ts';
+import type { Session } from '../session.ts';
 import { badRequest, type Method } from './method.ts';
 
 /** @throws OvsdbError, MethodError */

@@ -1,8 +1,9 @@
 /** What the methods of the protocol share. */
 import type { Json } from '../../../jsonrpc/json.ts';
 import { OvsdbError, syntaxError } from '../../ovsdb-error.ts';
+import type { JsonRpcRequest, JsonText } from '../reply.ts';
 import type { ServedDatabase } from '../served.ts';
-import type { JsonRpcRequest, JsonText, Session } from '../session.ts';
+import type { Session } from '../session.ts';
 
 export interface Method {
   /**

@@ -1,6 +1,6 @@
 /** RFC 7047 section 4.1.7. */
 import { sortedJson } from '../../../jsonrpc/json.ts';
-import { MethodError } from '../session.ts';
+import { MethodError } from '../reply.ts';
 import type { Method } from './method.ts';
 
 export const monitorCancel: Method = {

@@ -5,7 +5,7 @@ import { Monitor } from '../../monitor/monitor.ts';
 import { parseMonitorRequests } from '../../monitor/request.ts';
 import type { MonitorVersion } from '../../monitor/update.ts';
 import { syntaxError } from '../../ovsdb-error.ts';
-import { JsonText } from '../session.ts';
+import { JsonText } from '../reply.ts';
 import { databaseOf, type Method } from './method.ts';
 
 /** Number of parameters; the oldest method does not mind more. */
