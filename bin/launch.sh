@@ -10,9 +10,10 @@ OVS_TS_PROGRAM=${0##*/}
 export OVS_TS_ROOT OVS_TS_PROGRAM
 program=${me##*/}
 # A tool lives for milliseconds and takes its keys from its user: no need to rehash V8's snapshot, nor to collect what
-# little it leaves. One thread beside the main one compiles hot code: with Node's four, those that help to collect garbage
-# are in its way, and a list of 100,000 flows takes a tenth longer.
-tool_options='--no-rehash-snapshot --min-semi-space-size=16 --v8-pool-size=1'
+# little it leaves before there are 256 MB of it. One thread beside the main one compiles hot code: with Node's four, those
+# that help to collect garbage are in its way, and a list of 100,000 flows takes a tenth longer.
+# (To try others, run npm run build: V8 refuses the code in dist/ that was recorded with other options.)
+tool_options='--no-rehash-snapshot --min-semi-space-size=16 --initial-heap-size=256 --v8-pool-size=1'
 [ "$kind" = tool ] && node_options=$tool_options
 node=$OVS_TS_ROOT/node_modules/node/bin/node
 if [ ! -x "$node" ]; then

@@ -3,6 +3,7 @@
  * C counterpart: lib/ofp-flow.c.
  */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
+import { type Colors, NO_COLORS } from '../../base/colors.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
 import { formatPort, formatTable, OFPP, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { BadReplyError, OfpError } from '../errors.ts';
@@ -368,26 +369,46 @@ function encodeFlow(w: ByteWriter, s: FlowStats, c: EncodeContext): void {
 const count = (n: bigint): string => (n === 0n ? '0' : n === UNKNOWN_COUNT ? '?' : String(n));
 const cookieText = (cookie: bigint): string => (cookie === 0n ? '0x0' : `0x${cookie.toString(16)}`);
 
+/** The names of a flow's numbers in their colour. */
+function labelsIn({ param, special, actions, end }: Colors) {
+  return {
+    cookie: `${param}cookie=${end}`,
+    duration: `${param}duration=${end}`,
+    table: `${special}table=${end}`,
+    packets: `${param}n_packets=${end}`,
+    bytes: `${param}n_bytes=${end}`,
+    idleTimeout: `${param}idle_timeout=${end}`,
+    hardTimeout: `${param}hard_timeout=${end}`,
+    importance: `${param}importance=${end}`,
+    idleAge: `${param}idle_age=${end}`,
+    hardAge: `${param}hard_age=${end}`,
+    actions: `${actions}actions=${end}`,
+  };
+}
+
+/** Those of the last flow: to put them together for each is a tenth of a dump's time. */
+let labels = { colors: NO_COLORS, ...labelsIn(NO_COLORS) };
+
 /** One flow as `dump-flows` prints it. */
 export function flowStatsText(s: FlowStats, f: NameContext, showStats: boolean): string {
-  const { param, special, actions, end } = f.colors;
-  const item = (name: string, value: string | number): string => `${param}${name}=${end}${value}, `;
+  if (labels.colors !== f.colors) labels = { colors: f.colors, ...labelsIn(f.colors) };
+  const l = labels;
   let t = '';
-  if (showStats || s.cookie !== 0n) t += item('cookie', cookieText(s.cookie));
-  if (showStats) t += item('duration', durationText(s.durationSec, s.durationNsec));
+  if (showStats || s.cookie !== 0n) t += `${l.cookie}${cookieText(s.cookie)}, `;
+  if (showStats) t += `${l.duration}${durationText(s.durationSec, s.durationNsec)}, `;
   if (showStats || s.tableId !== 0 || f.tableNames?.nameOf(s.tableId) !== undefined) {
-    t += `${special}table=${end}${formatTable(s.tableId, f.tableNames)}, `;
+    t += `${l.table}${formatTable(s.tableId, f.tableNames)}, `;
   }
-  if (showStats) t += item('n_packets', count(s.packetCount)) + item('n_bytes', count(s.byteCount));
-  if (s.idleTimeout) t += item('idle_timeout', s.idleTimeout);
-  if (s.hardTimeout) t += item('hard_timeout', s.hardTimeout);
+  if (showStats) t += `${l.packets}${count(s.packetCount)}, ${l.bytes}${count(s.byteCount)}, `;
+  if (s.idleTimeout) t += `${l.idleTimeout}${s.idleTimeout}, `;
+  if (s.hardTimeout) t += `${l.hardTimeout}${s.hardTimeout}, `;
   if (s.flags) t += flowFlagsText(s.flags);
-  if (s.importance) t += item('importance', s.importance);
-  if (showStats && s.idleAge >= 0) t += item('idle_age', s.idleAge);
-  if (showStats && s.hardAge >= 0 && s.hardAge !== s.durationSec) t += item('hard_age', s.hardAge);
+  if (s.importance) t += `${l.importance}${s.importance}, `;
+  if (showStats && s.idleAge >= 0) t += `${l.idleAge}${s.idleAge}, `;
+  if (showStats && s.hardAge >= 0 && s.hardAge !== s.durationSec) t += `${l.hardAge}${s.hardAge}, `;
   const match = matchText(s.match, f, s.priority);
   if (match !== '') t += `${match} `;
-  return `${t}${actions}actions=${end}${actionsText(s.actions, f)}`;
+  return `${t}${l.actions}${actionsText(s.actions, f)}`;
 }
 
 export const flowStatsReply: Codec<'flow_stats_reply'> = {
