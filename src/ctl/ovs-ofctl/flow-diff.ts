@@ -19,6 +19,7 @@ import { parseFlow, parseFlowStatsRequest } from '../../openflow/parse/flow-mod.
 import { P, type Protocol, type Protocols } from '../../openflow/version.ts';
 import { type OfctlCommand, writes } from './command.ts';
 import type { Connection } from './connection.ts';
+import { setDumpProtocol } from './flow-format.ts';
 import { fetchFlows } from './flows.ts';
 import { Exit, type Ofctl } from './ofctl.ts';
 
@@ -168,7 +169,7 @@ const replaceFlows = writes('replace-flows', 'switch file', [2, 2], async (ofctl
     return { tables: read, protocols: readFile(read, 0, file!, text, options) };
   });
   const connection = await ofctl.connect(bridge!);
-  const protocol = await ofctl.setDumpProtocol(connection, protocols);
+  const protocol = await setDumpProtocol(ofctl, connection, protocols);
   await readSwitch(tables, 1, connection, protocol);
   const changes: OfpBody[] = [];
   for (const table of tables) {
@@ -219,7 +220,7 @@ const diffFlows = writes('diff-flows', 'source1 source2', [2, 2], async (ofctl, 
       continue;
     }
     const connection = await ofctl.connect(source);
-    const protocol = await ofctl.setDumpProtocol(connection, P.ANY);
+    const protocol = await setDumpProtocol(ofctl, connection, P.ANY);
     await readSwitch(tables, which, connection, protocol);
     connection.close();
     if (ofctl.showsNames) ports ??= await ofctl.ports(source);

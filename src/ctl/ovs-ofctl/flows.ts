@@ -14,6 +14,7 @@ import { P, type Protocol, versionsToProtocols } from '../../openflow/version.ts
 import { ToolError } from '../tool.ts';
 import { type OfctlCommand, reads, writes } from './command.ts';
 import { type Connection, ConnectionError } from './connection.ts';
+import { connectFor, likelyProtocol, setDumpProtocol } from './flow-format.ts';
 import { FlowModMessages } from './flow-mod-messages.ts';
 import type { Ofctl } from './ofctl.ts';
 import { allowBundles, type SortCriterion } from './settings.ts';
@@ -32,7 +33,7 @@ async function prepareDump(
       ? parseFlowStatsRequest('')
       : await ofctl.parse(bridge, (o) => parseFlowStatsRequest(text, o));
   const connection = await ofctl.connect(bridge);
-  return { connection, protocol: await ofctl.setDumpProtocol(connection, protocols), request };
+  return { connection, protocol: await setDumpProtocol(ofctl, connection, protocols), request };
 }
 
 /** All flows that match. @throws ToolError */
@@ -129,7 +130,11 @@ const bareHex = (bytes: Uint8Array): string =>
 async function sendFlowMods(ofctl: Ofctl, bridge: string, flowMods: FlowModMessages): Promise<void> {
   const { bundle, verbosity } = ofctl.settings;
   const { protocols } = flowMods;
-  const { connection, protocol } = await ofctl.connectFor(bridge, bundle ? protocols & P.OF13_UP : protocols);
+  const { connection, protocol } = await connectFor(
+    ofctl,
+    bridge,
+    bundle ? protocols & P.OF13_UP : protocols,
+  );
   const messages = flowMods.encoded(protocol, ofctl.xids);
   if (bundle) {
     await ofctl.bundle(connection, [...messages]);
@@ -160,7 +165,7 @@ async function flowModFile(
   // Lines of additions may say otherwise.
   const each: FlowTextCommand = command === 'add' ? 'any' : command;
   const flowMods = await ofctl.parse(bridge, (o) =>
-    FlowModMessages.parseFile(file, text, each, o, (usable) => ofctl.likelyProtocol(usable)),
+    FlowModMessages.parseFile(file, text, each, o, (usable) => likelyProtocol(ofctl.settings, usable)),
   );
   await sendFlowMods(ofctl, bridge, flowMods);
 }
@@ -183,7 +188,7 @@ const bundle = writes('bundle', 'switch file', [2, 2], async (ofctl, [bridge, fi
     settings.versions = versions;
     settings.protocols = versionsToProtocols(versions);
   }
-  const { connection, protocol } = await ofctl.connectFor(bridge!, protocols & P.OF13_UP);
+  const { connection, protocol } = await connectFor(ofctl, bridge!, protocols & P.OF13_UP);
   await ofctl.bundle(
     connection,
     value.flatMap((body) => connection.encode(body, { protocol })),

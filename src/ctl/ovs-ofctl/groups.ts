@@ -6,6 +6,7 @@ import { parseGroupMod, parseGroupModFile } from '../../openflow/parse/group-mod
 import { OFP11, OFP15, P } from '../../openflow/version.ts';
 import { ToolError } from '../tool.ts';
 import { type OfctlCommand, reads, writes } from './command.ts';
+import { connectFor } from './flow-format.ts';
 import type { Ofctl } from './ofctl.ts';
 
 /** Commands that came with OpenFlow 1.5 (and the extension to 1.0), as errors name them. */
@@ -20,7 +21,7 @@ async function sendGroupMods(
   { value: groupMods, protocols }: Parsed<readonly GroupMod[]>,
 ): Promise<void> {
   const { bundle } = ofctl.settings;
-  const { connection } = await ofctl.connectFor(bridge, bundle ? protocols & P.OF13_UP : protocols);
+  const { connection } = await connectFor(ofctl, bridge, bundle ? protocols & P.OF13_UP : protocols);
   const encode = (groupMod: GroupMod): Uint8Array[] => {
     const only15 = ONLY_OPENFLOW15[groupMod.command];
     if (only15 !== undefined && connection.version >= OFP11 && connection.version < OFP15)

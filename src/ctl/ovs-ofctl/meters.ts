@@ -6,6 +6,7 @@ import { parseMeterMod } from '../../openflow/parse/meter-mod.ts';
 import { parseTlvMap } from '../../openflow/parse/tlv-map.ts';
 import { P } from '../../openflow/version.ts';
 import { type OfctlCommand, reads, writes } from './command.ts';
+import { connectFor, sendParsed } from './flow-format.ts';
 import type { Ofctl } from './ofctl.ts';
 
 /** The meter that the text says; without text, all of them. */
@@ -32,7 +33,7 @@ const change = (
 ): OfctlCommand =>
   writes(name, usage, range, async (ofctl, [bridge, text]) => {
     const { value, protocols } = meterOf(ofctl, text, command);
-    await ofctl.apply(bridge!, { value: { kind: 'meter_mod', ...value }, protocols });
+    await sendParsed(ofctl, bridge!, { value: { kind: 'meter_mod', ...value }, protocols });
   });
 
 const ask = (
@@ -43,7 +44,7 @@ const ask = (
 ): OfctlCommand =>
   reads(name, usage, range, async (ofctl, [bridge, text]) => {
     const { value, protocols } = meterOf(ofctl, text, 'request');
-    const { connection } = await ofctl.connectFor(bridge!, protocols);
+    const { connection } = await connectFor(ofctl, bridge!, protocols);
     await ofctl.dump(connection, body(value.meterId));
     connection.close();
   });
@@ -57,7 +58,7 @@ async function tlvMod(
   text: string,
 ): Promise<void> {
   const { value: mappings, protocols } = ofctl.parseAlone(() => parseTlvMap(text));
-  await ofctl.apply(bridge, { value: { kind: 'nxt_tlv_table_mod', command, mappings }, protocols });
+  await sendParsed(ofctl, bridge, { value: { kind: 'nxt_tlv_table_mod', command, mappings }, protocols });
 }
 
 export const METER_COMMANDS: readonly OfctlCommand[] = [

@@ -1,6 +1,6 @@
 /**
- * What the commands of ovs-ofctl share: how they find a switch, learn its names, agree on a flow format, and print
- * what it answers.
+ * What the commands of ovs-ofctl share: how they talk to a switch, learn its names, and print what it answers.
+ * find-switch.ts finds it, flow-format.ts agrees with it on a flow format.
  */
 
 import { SystemError } from '../../base/host.ts';
@@ -14,46 +14,16 @@ import { formatBytes } from '../../openflow/messages/format.ts';
 import type { Message, OfpBody, OfpKind } from '../../openflow/messages/message.ts';
 import type { EncodeOptions, FormatOptions } from '../../openflow/messages/options.ts';
 import { identify, isMultipart, isMultipartRequest, multipartFlags } from '../../openflow/messages/raw.ts';
-import type { Parsed, ParseOptions } from '../../openflow/parse/common.ts';
-import {
-  P,
-  type Protocol,
-  type Protocols,
-  protocolsToString,
-  protocolVersion,
-} from '../../openflow/version.ts';
-import { protocolStep } from '../protocol-step.ts';
+import type { ParseOptions } from '../../openflow/parse/common.ts';
 import { ToolError, type ToolIo } from '../tool.ts';
 import { Connection, ConnectionError, Xids } from './connection.ts';
+import { bridgeSockets, connectBridge, connectTarget } from './find-switch.ts';
 import { Names, NoNames } from './names.ts';
 import type { Service } from './service.ts';
 import type { Settings } from './settings.ts';
 import { fetchPorts, fetchTableNames } from './switch-names.ts';
 
 const log = vlog('ofctl');
-
-/** Errors of connecting that an attempt meets at once, before anything could be waited for. */
-const IMMEDIATE = new Set([
-  'ENOENT',
-  'ECONNREFUSED',
-  'EACCES',
-  'EAFNOSUPPORT',
-  'ENOTSOCK',
-  'ENOTDIR',
-  'EPROTOTYPE',
-  'ENOPROTOOPT',
-]);
-
-/** Flow formats in the order in which dumps try them: the most expressive first. */
-const DUMP_PROTOCOLS: readonly Protocol[] = [
-  P.OF15_OXM,
-  P.OF14_OXM,
-  P.OF13_OXM,
-  P.OF12_OXM,
-  P.OF11_STD,
-  P.OF10_NXM,
-  P.OF10_STD,
-];
 
 /** Ends the tool with a status; what there is to say has been printed. */
 export class Exit extends Error {
@@ -95,60 +65,14 @@ export class Ofctl {
   /** Connects to a bridge by its name, or to a connection target. @throws ToolError */
   async connect(name: string, target: 'mgmt' | 'snoop' = 'mgmt'): Promise<Connection> {
     const { streams, dirs } = this.io.host;
+    const { xids } = this;
     const open = (to: string): Promise<Connection> =>
-      Connection.open(streams, to, this.settings.versions, this.xids, target === 'snoop');
+      Connection.open(streams, to, this.settings.versions, xids, target === 'snoop');
     const connection = await (name.includes(':')
-      ? this.#connectTarget(name, open)
-      : this.#connectBridge(
-          name,
-          [
-            name,
-            `${dirs.run}/${name}.${target}`,
-            `${dirs.run}/${name.slice(name.indexOf('@') + 1)}.${target}`,
-          ],
-          open,
-        ));
+      ? connectTarget(name, open)
+      : connectBridge(name, bridgeSockets(name, target, dirs.run), xids, open));
     log.dbg(() => `connecting to ${connection.name}`);
     return connection;
-  }
-
-  async #connectTarget(name: string, open: (to: string) => Promise<Connection>): Promise<Connection> {
-    try {
-      return await open(name);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      throw new ToolError(
-        IMMEDIATE.has(error.code)
-          ? `connecting to ${name} (${error.message})`
-          : `${name}: failed to connect to socket (${error.message})`,
-      );
-    }
-  }
-
-  async #connectBridge(
-    name: string,
-    sockets: readonly string[],
-    open: (to: string) => Promise<Connection>,
-  ): Promise<Connection> {
-    for (const socket of sockets) {
-      const { xids } = this;
-      try {
-        return await open(`unix:${socket}`);
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        if (error.code === 'ENOENT') {
-          // Nothing was said: the hello's number is free again.
-          xids.skip(-1);
-          continue;
-        }
-        throw new ToolError(
-          IMMEDIATE.has(error.code)
-            ? `${socket}: failed to open socket (${error.message})`
-            : `${name}: failed to connect to socket (${error.message})`,
-        );
-      }
-    }
-    throw new ToolError(`${name} is not a bridge or a socket`);
   }
 
   get showsNames(): boolean {
@@ -366,87 +290,6 @@ export class Ofctl {
       const failed = requests.find((request) => sameXid(request, error)) ?? message.payload;
       this.io.err(`Error ${message.error} for: ${this.format(failed, 1, names)}`);
     }
-  }
-
-  /** Asks the switch to speak another flow format of the same version. @returns whether it does */
-  async trySetProtocol(connection: Connection, want: Protocol): Promise<boolean> {
-    if (protocolVersion(connection.protocol) !== protocolVersion(want)) return false;
-    while (connection.protocol !== want) {
-      const { step, next } = protocolStep(connection.protocol, want);
-      const refusal = await this.talking(connection, () => connection.confirm(step));
-      if (refusal) {
-        log.dbg(
-          () =>
-            `${connection.name}: failed to set protocol, switch replied: ${formatBytes(refusal, { verbosity: 2 })}`,
-        );
-        return false;
-      }
-      connection.protocol = next;
-    }
-    return true;
-  }
-
-  #noCommonFormat(usable: Protocols): ToolError {
-    return new ToolError(
-      `none of the usable flow formats (${protocolsToString(usable)}) is among the allowed flow formats ` +
-        `(${protocolsToString(this.settings.protocols)})`,
-    );
-  }
-
-  /** Settles on a format for a flow dump. @throws ToolError */
-  async setDumpProtocol(connection: Connection, usable: Protocols): Promise<Protocol> {
-    const allowed = usable & this.settings.protocols;
-    for (const protocol of DUMP_PROTOCOLS) {
-      if (protocol & allowed && (await this.trySetProtocol(connection, protocol))) return protocol;
-    }
-    if (allowed === 0) throw this.#noCommonFormat(usable);
-    throw new ToolError(
-      `switch does not support any of the usable flow formats (${protocolsToString(usable)})`,
-    );
-  }
-
-  /** Connects, and settles on a format that can say something. @throws ToolError */
-  async connectFor(
-    name: string,
-    usable: Protocols,
-  ): Promise<{ readonly connection: Connection; readonly protocol: Protocol }> {
-    const allowed = usable & this.settings.protocols;
-    if (allowed === 0) throw this.#noCommonFormat(usable);
-    const connection = await this.connect(name);
-    if (allowed & connection.protocol) return { connection, protocol: connection.protocol };
-    for (let protocol: Protocol = 1; protocol <= P.OF15_OXM; protocol <<= 1) {
-      if (
-        protocol & allowed &&
-        protocol !== connection.protocol &&
-        (await this.trySetProtocol(connection, protocol))
-      ) {
-        return { connection, protocol };
-      }
-    }
-    throw new ToolError(
-      `switch does not support any of the usable flow formats (${protocolsToString(usable)})`,
-    );
-  }
-
-  /** Sends one parsed request that is answered only if it fails. */
-  async apply(name: string, { value, protocols }: Parsed<OfpBody>): Promise<void> {
-    const { connection, protocol } = await this.connectFor(name, protocols);
-    await this.confirm(connection, value, { protocol });
-    connection.close();
-  }
-
-  /** The lowest format that is usable and allowed, for commands without a switch. @throws ToolError */
-  chooseProtocol(usable: Protocols): Protocol {
-    const both = usable & this.settings.protocols;
-    if (both === 0) throw new ToolError('no usable protocol');
-    return both & -both;
-  }
-
-  /** The format that {@link connectFor} will most probably settle on; 0 when there is none. */
-  likelyProtocol(usable: Protocols): Protocol {
-    const allowed = usable & this.settings.protocols;
-    // Of versions the highest is taken that both sides have, of the formats of OpenFlow 1.0 the simplest.
-    return allowed & P.OF11_UP ? 1 << (31 - Math.clz32(allowed)) : allowed & -allowed;
   }
 
   /** A file's text; '-' is standard input. @throws ToolError that says what failed in the words of the caller */

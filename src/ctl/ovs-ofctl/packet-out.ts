@@ -5,6 +5,7 @@ import { NO_BUFFER } from '../../openflow/messages/message.ts';
 import { parsePacketHex, parsePacketOut } from '../../openflow/parse/packet-out.ts';
 import { ToolError } from '../tool.ts';
 import { type OfctlCommand, writes } from './command.ts';
+import { connectFor, sendParsed } from './flow-format.ts';
 import type { Ofctl } from './ofctl.ts';
 
 /** The old form: port, actions, and one or more packets. */
@@ -17,7 +18,7 @@ async function packetsOut(
 ): Promise<void> {
   const { actions, protocols } = await ofctl.parse(bridge, (o) => parseActions(actionText, o));
   const metadata = inPortMatch(await ofctl.portNumber(bridge, portText));
-  const { connection, protocol } = await ofctl.connectFor(bridge, protocols);
+  const { connection, protocol } = await connectFor(ofctl, bridge, protocols);
   for (const text of packets) {
     const packet = ofctl.parseAlone(() => parsePacketHex(text));
     await ofctl.confirm(
@@ -36,7 +37,7 @@ export const packetOut: OfctlCommand = writes(
   async (ofctl, args) => {
     const [bridge, text, actions, ...packets] = args;
     if (args.length === 2)
-      await ofctl.apply(bridge!, await ofctl.parse(bridge!, (o) => parsePacketOut(text!, o)));
+      await sendParsed(ofctl, bridge!, await ofctl.parse(bridge!, (o) => parsePacketOut(text!, o)));
     else if (args.length > 3) await packetsOut(ofctl, bridge!, text!, actions!, packets);
     else throw new ToolError(`Too many arguments (${args.length + 1})`);
   },

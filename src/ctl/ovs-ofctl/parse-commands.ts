@@ -51,6 +51,7 @@ import {
 } from '../../openflow/version.ts';
 import { ToolError } from '../tool.ts';
 import { type OfctlCommand, writes } from './command.ts';
+import { chooseProtocol } from './flow-format.ts';
 import { FlowModMessages } from './flow-mod-messages.ts';
 import { differences, hexBytes, hexLines, inputLines } from './input.ts';
 import type { Ofctl } from './ofctl.ts';
@@ -63,7 +64,7 @@ const OUTPUT_PIECE = 64 * 1024;
 function printFlowMods(ofctl: Ofctl, flowMods: FlowModMessages): void {
   const { protocols } = flowMods;
   ofctl.print(`usable protocols: ${protocolsToString(protocols)}`);
-  const protocol = ofctl.chooseProtocol(protocols);
+  const protocol = chooseProtocol(ofctl.settings, protocols);
   ofctl.print(`chosen protocol: ${protocolName(protocol)}`);
   let text = '';
   for (const message of flowMods.encoded(protocol, ofctl.xids)) {
@@ -97,7 +98,7 @@ const parseFlowsCommand = writes('parse-flows', undefined, [1, 1], async (ofctl,
 const parseGroupCommand = writes('parse-group', undefined, [1, 1], async (ofctl, [text]) => {
   const { value, protocols } = ofctl.parseAlone(() => parseGroupMod(text!, 'add'));
   ofctl.print(`usable protocols: ${protocolsToString(protocols)}`);
-  const version = protocolVersion(ofctl.chooseProtocol(protocols));
+  const version = protocolVersion(chooseProtocol(ofctl.settings, protocols));
   ofctl.print(`chosen version: ${versionName(version)}`);
   const [bytes] = encodeMessage({ kind: 'group_mod', ...value, version, xid: ofctl.xids.next() });
   ofctl.io.out(ofctl.format(bytes!, 0));
