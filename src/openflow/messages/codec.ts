@@ -95,6 +95,8 @@ export interface Codec<K extends OfpKind> {
   encode(w: ByteWriter, m: Message<K>, c: EncodeContext): void;
   /** Text after "NAME (xid=...):". Absent: nothing. */
   format?(m: Body<K>, f: FormatContext): string;
+  /** Its text at verbosity 0, if that is but the number of its items: what is wrong with the next one is not told then. */
+  countText?(m: Body<K>): string;
   /**
    * For long lists: decodes and prints item by item what `decode` and `format` would of all at once. So one flow's
    * match is used over and over, and stays in the processor's cache. `add` takes the text of each; throws as `decode`.

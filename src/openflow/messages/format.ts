@@ -7,10 +7,10 @@ import { MatchPool } from '../../flow/match/pool.ts';
 import type { NameMap } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
 import { DecodeContext, type FormatContext } from './codec.ts';
-import { codecOf } from './codecs.ts';
+import { type AnyCodec, codecOf } from './codecs.ts';
 import { asOfpError, bodyReader, OFPSF_MORE, tryDecodeMessage, xidOf } from './decode.ts';
 import { chooseRaw, encodeMessage } from './encode.ts';
-import type { OfpMessage } from './message.ts';
+import type { Body, OfpKind, OfpMessage } from './message.ts';
 import type { DecodeOptions, FormatOptions } from './options.ts';
 import {
   checkLength,
@@ -91,6 +91,13 @@ function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
   }
 }
 
+const isTerse = (codec: AnyCodec, f: FormatContext): boolean =>
+  f.verbosity < 1 && codec.countText !== undefined;
+
+function decodedText(codec: AnyCodec, message: Body<OfpKind>, f: FormatContext): string {
+  return (isTerse(codec, f) ? codec.countText?.(message) : codec.format?.(message, f)) ?? '';
+}
+
 /** What follows the name of a message: of a list that ends in an error the items before it. */
 function bodyText(
   bytes: Uint8Array,
@@ -102,8 +109,8 @@ function bodyText(
   let text = '';
   if (!codec.print) {
     const { message, error } = tryDecodeMessage(bytes, options);
-    if (message) text = codec.format?.(message, f) ?? '';
-    return { text, error };
+    if (!message) return { text, error };
+    return { text: decodedText(codec, message, f), error: isTerse(codec, f) ? undefined : error };
   }
   try {
     const c = new DecodeContext(f.version, xidOf(bytes), raw.id, options);
@@ -171,8 +178,7 @@ export function formatMessage(message: OfpMessage | Uint8Array, options: FormatO
   const detailed = (options.verbosity ?? 1) > 1;
   const fromBytes = message.kind === 'hello' || (message.kind === 'flow_mod' && detailed);
   const bytes = fromBytes ? (encodeMessage(message)[0] ?? EMPTY) : EMPTY;
-  const body =
-    codecOf(raw.kind).format?.(message, new Formatting(bytes, message.version, raw, options)) ?? '';
+  const body = decodedText(codecOf(raw.kind), message, new Formatting(bytes, message.version, raw, options));
   return endLine(chomp(headerText(raw, message.version, message.xid) + flags + body));
 }
 

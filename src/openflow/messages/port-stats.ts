@@ -223,9 +223,8 @@ export const portStatsReply: Codec<'port_stats_reply'> = {
   encode(w, m, c) {
     c.items(m.ports, (port) => encode(w, port, m.version));
   },
+  countText: (m) => ` ${m.ports.length} ports\n`,
   format(m, f) {
-    const head = ` ${m.ports.length} ports\n`;
-    if (f.verbosity < 1) return head;
     const lines = m.ports.map((p) => {
       let s = `  port ${portToOf10(p.portNo) < 10 ? ' ' : ''}${formatPort(p.portNo, f.portNames)}: rx `;
       s += `pkts=${count(p.rxPackets)}, bytes=${count(p.rxBytes)}, drop=${count(p.rxDropped)}, errs=${count(p.rxErrors)}, `;
@@ -239,6 +238,6 @@ export const portStatsReply: Codec<'port_stats_reply'> = {
       if (p.custom?.length) s += customText(p.custom);
       return s;
     });
-    return head + lines.join('');
+    return ` ${m.ports.length} ports\n${lines.join('')}`;
   },
 };

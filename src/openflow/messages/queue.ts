@@ -229,15 +229,14 @@ export const queueStatsReply: Codec<'queue_stats_reply'> = {
   encode(w, m, c) {
     c.items(m.queues, (q) => encodeStats(w, q, m.version));
   },
+  countText: (m) => ` ${m.queues.length} queues\n`,
   format(m, f) {
-    const head = ` ${m.queues.length} queues\n`;
-    if (f.verbosity < 1) return head;
     const lines = m.queues.map(
       (q) =>
         `  port ${formatPort(q.portNo, f.portNames)} queue ${queueName(q.queueId)}: ` +
         `bytes=${count(q.txBytes)}, pkts=${count(q.txPackets)}, errors=${count(q.txErrors)}, ` +
         `duration=${q.durationSec === UNKNOWN_DURATION ? '?' : durationText(q.durationSec, q.durationNsec)}\n`,
     );
-    return head + lines.join('');
+    return ` ${m.queues.length} queues\n${lines.join('')}`;
   },
 };
