@@ -147,6 +147,8 @@ const byName = new Map<string, Field>();
 const byNxmName = new Map<string, Field>();
 const byHeader = new Map<number, Field>();
 
+const MAX_VALUE_BYTES = 127;
+
 /** What identifies a header regardless of mask bit and length: class and number, or experimenter and number. */
 const headerKey = (header: number, experimenter: number): number =>
   header >>> 16 === OXM_CLASS_EXPERIMENTER
@@ -174,14 +176,15 @@ export function headerValueBytes(header: number): number {
   return header & 0x100 ? length >> 1 : length;
 }
 
-/** The field of a header whatever length the header declares. */
+/** The field of a header of a wrong length. As in C nothing is a field whose value would take 128 bytes or more. */
 export const fieldByHeaderNoLength = (header: number, experimenter = 0): Field | undefined =>
-  byHeader.get(headerKey(header, experimenter));
+  headerValueBytes(header) > MAX_VALUE_BYTES ? undefined : byHeader.get(headerKey(header, experimenter));
 
 /** The field of a 32-bit NXM or OXM header, with or without mask bit, whose length must be right. */
 export function fieldByHeader(header: number, experimenter = 0): Field | undefined {
   const f = byHeader.get(headerKey(header, experimenter));
-  return f && (f.tunIndex >= 0 || headerValueBytes(header) === f.bytes) ? f : undefined;
+  const bytes = headerValueBytes(header);
+  return f && (bytes === f.bytes || (f.tunIndex >= 0 && bytes <= MAX_VALUE_BYTES)) ? f : undefined;
 }
 
 /** The header to write for a field in an OpenFlow version; 0 prefers NXM over OXM. */

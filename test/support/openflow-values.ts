@@ -339,7 +339,8 @@ export const continuation = (version: number): fc.Arbitrary<Continuation> =>
     stack: few(fc.uint8Array({ minLength: 1, maxLength: 16 })),
     mirrors: u32,
     conntracked: fc.boolean(),
-    actions: actions(version),
+    // A conjunction goes with no other action, and the place where the actions belong is one here.
+    actions: actions(version).filter((acts) => acts.every(({ kind }) => kind !== 'conjunction')),
     actionSet: fc.constant([]),
     odpPort: oneOf(undefined, 7),
   });

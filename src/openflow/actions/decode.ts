@@ -106,8 +106,8 @@ class Decoding implements ActionDecoding {
 export function checkVerified(
   acts: readonly OfpAct[],
   version: OfpVersion,
-  allowed: number,
-  outer: OfpActKind | undefined,
+  allowed: number = ACTIONS_ONLY,
+  outer?: OfpActKind,
 ): void {
   const problem = verifyActions(acts, version, allowed, outer);
   if (!problem) return;

@@ -21,7 +21,7 @@ import type { MatchPool } from '../../flow/match/pool.ts';
 import { OFPP } from '../../flow/ports.ts';
 import type { OfpAct } from '../actions/action.ts';
 import { checkActionsConsistency } from '../actions/check.ts';
-import { decodeActions } from '../actions/decode.ts';
+import { checkVerified, decodeActions } from '../actions/decode.ts';
 import { encodeActions } from '../actions/encode.ts';
 import { formatActions } from '../actions/format.ts';
 import { decodeInstructions, encodeInstructions } from '../instructions.ts';
@@ -94,6 +94,9 @@ export function inPortMatch(port: number | undefined): Match {
 
 export const readActions = (r: ByteReader, length: number, c: DecodeContext): OfpAct[] =>
   decodeActions(r, length, c.version, { tun: c.options.tunTable });
+/** Whether actions that were read apart may stand together. @throws OfpError */
+export const checkActions = (actions: readonly OfpAct[], c: DecodeContext): void =>
+  checkVerified(actions, c.version);
 /** Instructions; in OpenFlow 1.0 actions. */
 export const readInstructions = (r: ByteReader, length: number, c: DecodeContext): OfpAct[] =>
   decodeInstructions(r, length, c.version, c.options.tunTable);

@@ -16,6 +16,7 @@ import type { OfpAct } from '../actions/action.ts';
 import { OfpError } from '../errors.ts';
 import {
   actionsText,
+  checkActions,
   inPortMatch,
   matchText,
   packetText,
@@ -146,6 +147,8 @@ function decodeContinuation(r: ByteReader, c: DecodeContext): Continuation {
         break;
       case NXCPT.ACTIONS:
         actions.push({ kind: 'unroll_xlate', table, cookie }, ...decodeActionsProperty(p, c));
+        // A conjunction goes with no other action, so there can be none.
+        checkActions(actions, c);
         break;
       case NXCPT.ACTION_SET:
         actionSet.push(...decodeActionsProperty(p, c));

@@ -4,6 +4,7 @@
  */
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
+import { isOf11PortValid } from '../../flow/fields.ts';
 import { formatPort, OFPP, OFPP_PHYSICAL_END, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
 import type { Codec } from './codec.ts';
@@ -131,7 +132,9 @@ export const queueGetConfigReply: Codec<'queue_get_config_reply'> = {
     const kind = 'queue_get_config_reply';
     if (c.version >= 5)
       return c.items(r, decodeDesc, (queues) => ({ kind, port: queues[0]?.portNo ?? OFPP.NONE, queues }));
-    const port = c.version === 1 ? portFromOf10(r.u16()) : readPort11(r);
+    // As in C nobody minds what port has no queues.
+    const minds = r.left > 8 || isOf11PortValid(r.peekU32());
+    const port = c.version === 1 ? portFromOf10(r.u16()) : minds ? readPort11(r) : r.u32();
     r.skip(c.version === 1 ? 6 : 4);
     return c.items(
       r,

@@ -48,15 +48,22 @@ const INSTRUCTION_NUMBERS: readonly (readonly [string, number])[] = [
   ['goto_table', 1],
 ];
 
-/** Names of the instructions in a bitmap of their numbers. */
-export const instructionsFromBits = (bits: number): Set<string> =>
-  new Set(INSTRUCTION_NUMBERS.filter(([, n]) => bits & (1 << n)).map(([name]) => name));
+/** Meters are an instruction of OpenFlow 1.3 and 1.4 alone. */
+const hasInstruction = (name: string, version: number): boolean =>
+  name !== 'meter' || version === 4 || version === 5;
+
+/** Names of a version's instructions in a bitmap of their numbers. */
+export const instructionsFromBits = (bits: number, version: number): Set<string> =>
+  new Set(
+    INSTRUCTION_NUMBERS.filter(([name, n]) => bits & (1 << n) && hasInstruction(name, version)).map(
+      ([name]) => name,
+    ),
+  );
 
 export function instructionsToBits(names: ReadonlySet<string>, version: number): number {
   let bits = 0;
-  for (const [name, n] of INSTRUCTION_NUMBERS) {
-    if (names.has(name) && (name !== 'meter' || version === 4 || version === 5)) bits |= 1 << n;
-  }
+  for (const [name, n] of INSTRUCTION_NUMBERS)
+    if (names.has(name) && hasInstruction(name, version)) bits |= 1 << n;
   return bits;
 }
 
@@ -100,10 +107,13 @@ function readIds(r: ByteReader, one?: (id: number) => void): number {
 }
 
 function readInstructionIds(r: ByteReader, loose: boolean): Set<string> {
-  const bits = readIds(r, (id) => {
-    if (!loose && !INSTRUCTION_NUMBERS.some(([, n]) => n === id)) throw new OfpError('OFPBIC_UNKNOWN_INST');
+  const names = new Set<string>();
+  readIds(r, (id) => {
+    const known = INSTRUCTION_NUMBERS.find(([, n]) => n === id);
+    if (known) names.add(known[0]);
+    else if (!loose) throw new OfpError('OFPBIC_UNKNOWN_INST');
   });
-  return instructionsFromBits(bits);
+  return names;
 }
 
 function readNextTables(r: ByteReader): Uint32Array {

@@ -93,7 +93,7 @@ function decode11(r: ByteReader, tableId: number): TableStats {
   const name = fixedString(r.take(NAME_LENGTH));
   const wildcard = fromBits(OF11_FIELDS, r.u32());
   const match = union(fromBits(OF11_FIELDS, r.u32()), wildcard);
-  const instructions = instructionsFromBits(r.u32());
+  const instructions = instructionsFromBits(r.u32(), 2);
   const actions = { actions: actionNamesFromBits(r.u32(), 2), setFields: new Set<FieldName>() };
   r.skip(4);
   const missConfig = decodeTableMiss(r.u32(), 2);
@@ -122,7 +122,7 @@ function decode12(r: ByteReader, tableId: number): TableStats {
   const apply = { actions: applyActions, setFields: fromOxmBits(r.u64()) };
   const metadataMatch = r.u64();
   const metadataWrite = r.u64();
-  const side = { next: new Uint32Array(8), instructions: instructionsFromBits(r.u32()), write, apply };
+  const side = { next: new Uint32Array(8), instructions: instructionsFromBits(r.u32(), 3), write, apply };
   const missConfig = decodeTableMiss(r.u32(), 3);
   const maxEntries = r.u32();
   const features: TableFeatures = {
