@@ -69,6 +69,7 @@ export function scanInteger(s: string, base = 0, start = 0): ScannedInteger | un
 }
 
 const LLONG_MAX = 0x7fff_ffff_ffff_ffffn;
+const ULLONG_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** str_to_llong: the whole text as a signed 64-bit integer. */
 export function parseLong(s: string, base = 0): number | bigint | undefined {
@@ -95,12 +96,18 @@ export function parseUint64(s: string, base = 0): bigint | undefined {
   const scanned = scanInteger(s, base);
   if (!scanned || scanned.end !== s.length) return undefined;
   const v = BigInt(scanned.value);
-  return v > 0xffff_ffff_ffff_ffffn || v < -0xffff_ffff_ffff_ffffn ? undefined : BigInt.asUintN(64, v);
+  return v > ULLONG_MAX || v < -ULLONG_MAX ? undefined : BigInt.asUintN(64, v);
 }
 
-/** atoi(3): the number that the text starts with, 0 when it starts with none. */
-export function atoi(s: string): number {
-  const v = scanInteger(s, 10)?.value ?? 0;
+/** strtoull(3): the number that the text starts with, 0 when it starts with none, the largest when it is too large. */
+export function strtoull(s: string): bigint {
+  const v = BigInt(scanInteger(s)?.value ?? 0);
+  return v > ULLONG_MAX || v < -ULLONG_MAX ? ULLONG_MAX : BigInt.asUintN(64, v);
+}
+
+/** The number of 32 bits that the text starts with, 0 when it starts with none: atoi(3), or %i of scanf(3) in base 0. */
+export function atoi(s: string, base = 10): number {
+  const v = scanInteger(s, base)?.value ?? 0;
   return typeof v === 'number' && Math.abs(v) <= 0x7fff_ffff_ffff
     ? v | 0
     : Number(BigInt.asIntN(32, BigInt(v)));

@@ -3,6 +3,7 @@
  *
  * C counterpart: struct mf_subfield of include/openvswitch/meta-flow.h.
  */
+import { atoi } from '../base/parse.ts';
 import {
   FIELD,
   type Field,
@@ -157,8 +158,8 @@ export function parseSubfieldAt(
     const brackets = rest.slice(length);
     const wide = WIDE.exec(brackets);
     const bit = wide ? null : BIT.exec(brackets);
-    if (wide) [start, end] = [Number(wide[1]), Number(wide[2])];
-    else if (bit) start = end = Number(bit[1]);
+    if (wide) [start, end] = [atoi(wide[1]!), atoi(wide[2]!)];
+    else if (bit) start = end = atoi(bit[1]!);
     else throw new SubfieldError(`${rest}: syntax error expecting [] or [<bit>] or [<start>..<end>]`);
     length += brackets.indexOf(']') + 1;
   }

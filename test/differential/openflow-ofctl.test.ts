@@ -111,17 +111,24 @@ const KNOWN: readonly Known[] = [
     name: 'numbers of 32 bits that are negative or too large',
     reason: 'the oldest releases take them as what is left of them in 32 bits',
     releases: ['3.1'],
-    applies: (c, we) => c.status === 0 && we.err.startsWith('ovs-ofctl: invalid numeric format '),
+    applies: (c, we) =>
+      c.status === 0 && /^ovs-ofctl: (invalid numeric format |-?\d+: unknown field `')/.test(we.err),
   },
   {
     name: 'bundle_load of unknown fields, with an unknown algorithm or too many members',
     reason:
       'C forgets that it found them wrong: it tells what is wrong behind them, or ends with a failed assertion when it ' +
       'prints or uses them',
-    applies: (c, we, _, stdin) =>
-      /ffff....00002320000d/.test(stdin) &&
+    applies: (c, we, args, stdin) =>
+      /ffff....00002320000d/.test(args.join(' ') + stdin) &&
       we.out.includes('OFPBAC_BAD_ARGUMENT') &&
       (c.status !== 0 || c.out.includes('unknown') || /bad OpenFlow|decode error/.test(c.out)),
+  },
+  {
+    name: 'registers 16 to 31',
+    reason: 'the oldest releases have 16 registers',
+    releases: ['3.1'],
+    applies: (c) => /^ovs-ofctl: [^\n]*\breg(1[6-9]|2\d|3[01])\b/.test(c.err),
   },
   {
     name: 'eviction flags of a table_mod',

@@ -101,10 +101,14 @@ export function pullRawHeader(r: ByteReader, raw: RawHeader, options: EntryOptio
   throw new MatchError(wrongLength ? 'OFPBAC_BAD_SET_LEN' : 'OFPBAC_BAD_SET_TYPE');
 }
 
+/** Bytes that follow a header. With a mask they are twice those of a value, or one more: that one means nothing. */
+export const payloadBytes = (header: number): number =>
+  (header & 0xff) - (header >>> 16 === OXM_CLASS_EXPERIMENTER ? 4 : 0);
+
 /** Checks that what follows a header is there and that no value bit lies outside the mask. @returns bytes a value */
 export function checkPayload(r: ByteReader, raw: RawHeader): number {
   const width = headerValueBytes(raw.header);
-  const total = (raw.header & 0xff) - (raw.header >>> 16 === OXM_CLASS_EXPERIMENTER ? 4 : 0);
+  const total = payloadBytes(raw.header);
   if (r.left < total) {
     log.dbgRl(
       peerLimit,
@@ -149,7 +153,7 @@ export function pullEntry(r: ByteReader, options: EntryOptions = {}): Entry {
   const unknown = pullRawHeader(r, entryHeader, options);
   const { header, field } = entryHeader;
   const width = checkPayload(r, entryHeader);
-  const bytes = r.take((header & 0xff) - (header >>> 16 === OXM_CLASS_EXPERIMENTER ? 4 : 0));
+  const bytes = r.take(payloadBytes(header));
   if (!field) throw unknown ?? new MatchError('OFPBMC_BAD_FIELD');
   return {
     field,

@@ -28,6 +28,7 @@ import {
   NXM_NX_COOKIE,
   NXM_NX_COOKIE_W,
   newRawHeader,
+  payloadBytes,
   peerLimit,
   pullRawHeader,
   putEntryBytes,
@@ -152,7 +153,7 @@ export function decodeEntries(r: ByteReader, options: DecodeMatchOptions = {}): 
     const masked = (header & HAS_MASK) !== 0;
     const width = checkPayload(r, raw);
     const at = r.pos;
-    r.skip(masked ? width * 2 : width);
+    r.skip(payloadBytes(header));
     if (isCookie && options.allowCookie) {
       if (cookieMask !== 0n) throw badEntry(entryAt, 'OFPBMC_DUP_FIELD');
       cookie = readBig(r.bytes, at, 8);

@@ -1,5 +1,5 @@
 /** The text of `learn(...)`. C counterparts: learn_parse and learn_format in lib/learn.c. */
-import { atoi, ParseError, scanInteger, scanIntString } from '../../base/parse.ts';
+import { atoi, ParseError, scanIntString, strtoull } from '../../base/parse.ts';
 import { FIELD, fieldAllOnes } from '../../flow/fields.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
 import { parseTable } from '../../flow/ports.ts';
@@ -150,7 +150,7 @@ export function parseLearn(arg: string, p: ActionParsing): LearnSpec {
     const { key, value } = kv;
     if (isNumber(key)) numbers[key] = atoi(value) & 0xffff;
     else if (key === 'table') table = parseLearnTable(arg, value, p);
-    else if (key === 'cookie') cookie = BigInt.asUintN(64, BigInt(scanInteger(value)?.value ?? 0));
+    else if (key === 'cookie') cookie = strtoull(value);
     else if (key === 'send_flow_rem') flags |= SEND_FLOW_REM;
     else if (key === 'delete_learned') flags |= DELETE_LEARNED;
     else if (key === 'limit') limit = atoi(value) >>> 0;

@@ -46,7 +46,7 @@ function encode(w: ByteWriter, m: RoleMessage, c: EncodeContext): void {
 }
 
 const text = (role: ControllerRole, generationId: bigint | undefined): string =>
-  ` role=${role}${generationId === undefined ? '' : ` generation_id=${generationId}`}`;
+  ` role=${role}${generationId === undefined || generationId === NO_GENERATION ? '' : ` generation_id=${generationId}`}`;
 
 /** OpenFlow 1.2+ may use either form: `nxm` says which. */
 const format = (m: RoleMessage): string => text(m.role, m.generationId);
@@ -78,7 +78,6 @@ export const roleStatus: Codec<'role_status'> = {
   },
   encode: (w, m) => void w.u32(ROLES.indexOf(m.role)).u8(m.reason).zero(3).u64(m.generationId),
   format(m) {
-    const generation = m.generationId === NO_GENERATION ? undefined : m.generationId;
-    return `${text(m.role, generation)} reason=${STATUS_REASONS[m.reason] ?? '(unknown)'}`;
+    return `${text(m.role, m.generationId)} reason=${STATUS_REASONS[m.reason] ?? '(unknown)'}`;
   },
 };
