@@ -121,8 +121,20 @@ export async function buildAll(): Promise<void> {
   for (const [file, schema] of Object.entries(SCHEMA_FILES))
     fs.writeFileSync(path.join(dist, 'share', file), `${JSON.stringify(schemaJson(schema), null, 2)}\n`);
   // All or nothing: a build that fails leaves the last one in place.
-  fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-  fs.renameSync(dist, path.join(root, 'dist'));
+  replaceDirectory(path.join(root, 'dist'), dist);
+}
+
+/** Puts `by` in the place of `directory`, even where another build does the same. */
+function replaceDirectory(directory: string, by: string): void {
+  for (let tries = 1; ; tries++) {
+    fs.rmSync(directory, { recursive: true, force: true });
+    try {
+      fs.renameSync(by, directory);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' || tries === 10) throw error;
+    }
+  }
 }
 
 if (import.meta.main) await buildAll();

@@ -6,7 +6,7 @@
  * C counterpart: parts of lib/packets.c and lib/util.c.
  */
 
-import { hexDigit, scanIpv4 } from '../base/parse.ts';
+import { hexDigit, scanInteger, scanIpv4 } from '../base/parse.ts';
 
 const ZERO = 48;
 const LOWER_X = 120;
@@ -73,13 +73,12 @@ export function scanInt(text: string, bytes: number): ScannedInt {
     const value = BigInt(`0x0${digits.replace(/\s+/g, '')}`);
     return { value, tail, error: value >= limit ? 'range' : undefined };
   }
-  const m = /^\s*([+-]?)(0[0-7]*|[1-9]\d*)/.exec(text);
-  if (!m) return { value: 0n, tail: text, error: 'syntax' };
-  const digits = m[2]!;
-  let value = digits.length > 1 && digits.startsWith('0') ? BigInt(`0o${digits.slice(1)}`) : BigInt(digits);
-  const tail = text.slice(m[0].length);
-  if (value >= U64) return { value, tail, error: 'range' };
-  if (m[1] === '-') value = value === 0n ? 0n : U64 - value;
+  const scanned = scanInteger(text);
+  if (!scanned) return { value: 0n, tail: text, error: 'syntax' };
+  const tail = text.slice(scanned.end);
+  const signed = BigInt(scanned.value);
+  if (signed >= U64 || signed <= -U64) return { value: signed, tail, error: 'range' };
+  const value = BigInt.asUintN(64, signed);
   return { value, tail, error: value >= limit ? 'range' : undefined };
 }
 
