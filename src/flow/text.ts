@@ -101,13 +101,19 @@ export function formatMacMasked(high: number, low: number, maskHigh: number, mas
   return exact ? formatMac(high, low) : `${formatMac(high, low)}/${formatMac(maskHigh, maskLow)}`;
 }
 
-const MAC = '([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+):([0-9a-fA-F]+)';
+/** A byte as %x of scanf(3) reads it: of a long or negative number the lowest 8 bits. */
+const MAC_BYTE = '\\s*([+-]?(?:0[xX])?[0-9a-fA-F]+)';
+const MAC = Array(6).fill(MAC_BYTE).join(':');
 const MAC_RE = new RegExp(`^${MAC}$`);
 const MAC_MASKED_RE = new RegExp(`^${MAC}/${MAC}$`);
 
 const macOf = (groups: readonly string[], from: number): bigint => {
   let mac = 0n;
-  for (let i = 0; i < 6; i++) mac = (mac << 8n) | BigInt(Number.parseInt(groups[from + i]!.slice(-2), 16));
+  for (let i = 0; i < 6; i++) {
+    const group = groups[from + i]!;
+    const low = Number.parseInt(group.replace(/^[+-]?(?:0[xX])?/, '').slice(-2), 16);
+    mac = (mac << 8n) | BigInt(group.startsWith('-') ? -low & 0xff : low);
+  }
   return mac;
 };
 

@@ -165,7 +165,8 @@ function decodeFlow15(r: ByteReader, c: DecodeContext): FlowStats {
     hardTimeout,
     durationSec: oxs.durationSec,
     durationNsec: oxs.durationNsec,
-    idleAge: oxs.idleAge === UNKNOWN_DURATION ? -1 : oxs.idleAge,
+    // As in C ages of 2**31 s and more are unknown too.
+    idleAge: Math.max(oxs.idleAge | 0, -1),
     hardAge: -1,
     packetCount: oxs.packetCount,
     byteCount: oxs.byteCount,
