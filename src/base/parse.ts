@@ -3,7 +3,7 @@
  *
  * The C tools accept whatever strtoll(3) accepts (leading space and sign, 0x and 0 prefixes), so these do too.
  * Written as loops over character codes: `add-flows` reads hundreds of thousands of numbers.
- * C counterparts: lib/util.c (str_to_int ..., parse_int_string), lib/ofp-parse.c (str_to_u8 ...).
+ * C counterparts: lib/util.c (str_to_int ...), lib/ofp-parse.c (str_to_u8 ...).
  */
 
 /** Bad text from a user; the message is for them, as the C tools word it. */
@@ -141,44 +141,6 @@ export function strToU64(s: string): bigint {
   const v = parseUint64(s);
   if (v === undefined) throw new ParseError(`invalid numeric format ${s}`);
   return v;
-}
-
-/**
- * parse_int_string: a number of up to `bytes` bytes, in hexadecimal of any length (blanks between digits are
- * allowed) or as strtoull reads it.
- * @returns undefined when there is no number or it does not fit; `end` is the first character after it
- */
-export function scanIntString(
-  s: string,
-  bytes: number,
-): { readonly value: bigint; readonly end: number } | undefined {
-  if (s.charCodeAt(0) === 48 && (s.charCodeAt(1) | 32) === 120) {
-    let value = 0n;
-    let digits = 0;
-    let chunk = 0;
-    let inChunk = 0;
-    let i = 2;
-    for (; i < s.length; i++) {
-      const c = s.charCodeAt(i);
-      if (c === 32 || c === 9 || c === 13 || c === 10) continue;
-      const d = hexDigit(c);
-      if (d > 15) break;
-      if (d === 0 && digits === 0) continue;
-      if (++digits > 2 * bytes) return undefined;
-      chunk = chunk * 16 + d;
-      if (++inChunk === 12) {
-        value = (value << 48n) | BigInt(chunk);
-        chunk = inChunk = 0;
-      }
-    }
-    return { value: (value << BigInt(4 * inChunk)) | BigInt(chunk), end: i };
-  }
-  const scanned = scanInteger(s);
-  if (!scanned) return undefined;
-  const v = BigInt(scanned.value);
-  if (v > 0xffff_ffff_ffff_ffffn || v < -0xffff_ffff_ffff_ffffn) return undefined;
-  const value = BigInt.asUintN(64, v);
-  return bytes < 8 && value >> BigInt(8 * bytes) ? undefined : { value, end: scanned.end };
 }
 
 /** Reads pairs of hexadecimal digits, skipping blanks and dots, from `start`; `end` is where it stopped. */

@@ -61,14 +61,14 @@ function scanPlainInt(text: string, bytes: number): ScannedInt | undefined {
   };
 }
 
-/** Reads an integer of at most `bytes` bytes; what is wrong with it is told, not thrown. */
+/** Reads an integer of at most `bytes` bytes; what is wrong with it is told, not thrown. C counterpart: parse_int_string(). */
 export function scanInt(text: string, bytes: number): ScannedInt {
   const plain = scanPlainInt(text, bytes);
   if (plain) return plain;
   const limit = 1n << BigInt(bytes * 8);
   if (/^0[xX]/.test(text)) {
     // Hexadecimal may be any width, and blanks may separate its digits.
-    const digits = /^[\s0-9a-fA-F]*/.exec(text.slice(2))![0];
+    const digits = /^[ \t\r\n0-9a-fA-F]*/.exec(text.slice(2))![0];
     const tail = text.slice(2 + digits.length);
     const value = BigInt(`0x0${digits.replace(/\s+/g, '')}`);
     return { value, tail, error: value >= limit ? 'range' : undefined };

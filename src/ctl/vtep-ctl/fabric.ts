@@ -2,7 +2,7 @@
  * The fabric that the database describes, by name: physical switches and their ports, logical switches with the MAC
  * addresses bound to them, logical routers, and the tunnel endpoints (locators) behind which the addresses are.
  *
- * It is a view of one moment of the transaction: a command that changes rows calls `VtepRows.invalidate`.
+ * It is a view of one moment of the transaction: a command that changes rows calls `VtepContext.invalidate`.
  * C counterpart: the cache of struct vtep_ctl_context in vtep/vtep-ctl.c.
  */
 import { vlog } from '../../base/vlog.ts';

@@ -21,6 +21,7 @@ import {
   NXM_NX_COOKIE,
   NXM_NX_COOKIE_W,
   newRawHeader,
+  payloadBytes,
   pullRawHeader,
   type RawHeader,
 } from './entry.ts';
@@ -61,12 +62,12 @@ export function entriesToText(bytes: Uint8Array): string {
       const leading = raw.field && raw.field.tunIndex >= 0 ? raw.field.bytes - width : 0;
       const show = (at: number): string => `${'00'.repeat(leading)}${hexOf(at, width)}`.slice(0, 2 * width);
       parts.push(`${entryName(raw)}(${masked ? `${show(r.pos)}/${show(r.pos + width)}` : show(r.pos)})`);
-      r.skip(masked ? width * 2 : width);
+      r.skip(payloadBytes(raw.header));
     }
   } catch (e) {
     if (!(e instanceof MatchError)) throw e;
     // What is wrong with a value and its mask is found when both have been read.
-    if (e.name === 'OFPBMC_BAD_WILDCARDS') rest += 2 * headerValueBytes(raw.header);
+    if (e.name === 'OFPBMC_BAD_WILDCARDS') rest += payloadBytes(raw.header);
     if (rest < bytes.length) parts.push(`<${bytes.length - rest} invalid bytes>`);
   }
   return parts.join(', ');

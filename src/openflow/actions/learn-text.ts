@@ -1,8 +1,9 @@
 /** The text of `learn(...)`. C counterparts: learn_parse and learn_format in lib/learn.c. */
-import { atoi, ParseError, scanIntString, strtoull } from '../../base/parse.ts';
+import { atoi, ParseError, strtoull } from '../../base/parse.ts';
 import { FIELD, fieldAllOnes } from '../../flow/fields.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
 import { parseTable } from '../../flow/ports.ts';
+import { scanInt } from '../../flow/text.ts';
 import type { LearnFlowSpec, LearnSpec, Subfield } from './action.ts';
 import { type ActionFormatting, type ActionParsing, hex, param, special, valueWord } from './codec.ts';
 import {
@@ -48,8 +49,8 @@ function parseConstant(whole: string, dst: Subfield, value: string, p: ActionPar
     if (parsed.mask !== fieldAllOnes(field)) throw new ParseError(`${value}: wildcards not allowed here`);
     return parsed.value;
   }
-  const scanned = scanIntString(value, field.bytes);
-  if (!scanned || scanned.end !== value.length) throw new ParseError(`${whole}: cannot parse integer value`);
+  const scanned = scanInt(value, field.bytes);
+  if (scanned.error || scanned.tail !== '') throw new ParseError(`${whole}: cannot parse integer value`);
   if (exceeds(scanned.value, dst.bits))
     throw new ParseError(
       `${whole}: value ${formatFieldValue(field, scanned.value)} does not fit into ${dst.bits} bits`,
@@ -89,12 +90,12 @@ function parseLoadSpec(value: string): LearnFlowSpec {
   const arrow = value.indexOf('->');
   if (arrow === 0) throw new ParseError(`load: missing source before \`->' in \`${value}'`);
   if (arrow < 0) throw new ParseError(`load: missing \`->' in \`${value}'`);
-  const constant = scanIntString(value, MAX_CONSTANT_BYTES);
-  if (!constant) {
+  const constant = scanInt(value, MAX_CONSTANT_BYTES);
+  if (constant.error) {
     const { src, dst } = parseMove(value);
     return { src: { kind: 'field', subfield: src }, dst: { kind: 'load', subfield: dst }, bits: src.bits };
   }
-  if (constant.end !== arrow) throw new ParseError(`load: garbage before \`->' in \`${value}'`);
+  if (!constant.tail.startsWith('->')) throw new ParseError(`load: garbage before \`->' in \`${value}'`);
   const name = value.slice(arrow + 2);
   const dst = parseSubfield(name);
   needsNxm(dst, value, name);

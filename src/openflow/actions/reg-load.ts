@@ -1,6 +1,7 @@
 /** `load`: sets part of a field to a number. */
-import { ParseError, scanIntString } from '../../base/parse.ts';
+import { ParseError } from '../../base/parse.ts';
 import { FIELD } from '../../flow/fields.ts';
+import { scanInt } from '../../flow/text.ts';
 import { OFP15 } from '../version.ts';
 import type { Act, Subfield } from './action.ts';
 import { defineAction, hex, special } from './codec.ts';
@@ -45,8 +46,8 @@ export const regLoad = defineAction({
       const { value: text, key } = splitArrow(arg);
       const dst = parseSubfield(key);
       const field = FIELD[dst.field];
-      const scanned = scanIntString(text, field.bytes);
-      if (!scanned) throw new ParseError(`${arg}: cannot parse integer value`);
+      const scanned = scanInt(text, field.bytes);
+      if (scanned.error) throw new ParseError(`${arg}: cannot parse integer value`);
       if (exceeds(scanned.value, dst.bits)) {
         const shown = formatFieldValue(field, scanned.value);
         throw new ParseError(`${arg}: value ${shown} does not fit into ${dst.bits} bits`);

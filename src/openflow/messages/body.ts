@@ -95,7 +95,7 @@ export function inPortMatch(port: number | undefined): Match {
 export const readActions = (r: ByteReader, length: number, c: DecodeContext): OfpAct[] =>
   decodeActions(r, length, c.version, { tun: c.options.tunTable });
 /** Whether actions that were read apart may stand together. @throws OfpError */
-export const checkActions = (actions: readonly OfpAct[], c: DecodeContext): void =>
+export const checkTogether = (actions: readonly OfpAct[], c: DecodeContext): void =>
   checkVerified(actions, c.version);
 /** Instructions; in OpenFlow 1.0 actions. */
 export const readInstructions = (r: ByteReader, length: number, c: DecodeContext): OfpAct[] =>

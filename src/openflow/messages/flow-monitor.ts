@@ -2,9 +2,9 @@
  * Flow monitors: OFPST_FLOW_MONITOR and its Nicira and ONF forms, cancellation, pause and resumption.
  * C counterpart: lib/ofp-monitor.c.
  */
-import type { ByteReader, ByteWriter } from '../../base/bytes.ts';
+import { ByteReader, type ByteWriter } from '../../base/bytes.ts';
 import { RateLimit, vlog } from '../../base/vlog.ts';
-import { catchAllMatch } from '../../flow/layout.ts';
+import { catchAllMatch, type Match } from '../../flow/layout.ts';
 import { formatPort, formatTable, OFPP, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
 import {
@@ -168,6 +168,14 @@ function badLength(c: DecodeContext, left: number): never {
   throw new OfpError('OFPBRC_BAD_LEN');
 }
 
+/** The match of an update `u` of the message `r`. As in C what is wrong with it counts more than that it is too long. */
+function readUpdateMatch(u: ByteReader, r: ByteReader, c: DecodeContext): Match {
+  const whole = new ByteReader(r.bytes, u.pos, r.end);
+  const match = readMatch11(whole, c);
+  u.skip(whole.pos - u.pos);
+  return match;
+}
+
 function decodeUpdate(r: ByteReader, c: DecodeContext): FlowUpdate {
   const old = c.raw !== 'OFPST14_FLOW_MONITOR_REPLY';
   if (r.left < 4) badLength(c, r.left);
@@ -193,7 +201,7 @@ function decodeUpdate(r: ByteReader, c: DecodeContext): FlowUpdate {
     const priority = u.u16();
     u.skip(4);
     const cookie = u.u64();
-    const match = readMatch11(u, c);
+    const match = readUpdateMatch(u, r, c);
     const actions = readInstructions(u, u.left, c);
     return { event, reason, idleTimeout, hardTimeout, tableId, priority, cookie, match, actions };
   }
@@ -208,7 +216,7 @@ function decodeUpdate(r: ByteReader, c: DecodeContext): FlowUpdate {
   const head = { event, reason, idleTimeout, hardTimeout, tableId, priority, cookie };
   if (matchLength > u.left) badLength(c, r.left);
   if (c.raw === 'ONFST13_FLOW_MONITOR_REPLY') {
-    const match = readMatch11(u, c);
+    const match = readUpdateMatch(u, r, c);
     return { ...head, match, actions: readInstructions(u, u.left, c) };
   }
   const { match } = readNxMatch(u, matchLength, c);

@@ -91,12 +91,12 @@ function formatWhole(bytes: Uint8Array, options: FormatOptions): string {
   }
 }
 
-const isTerse = (codec: AnyCodec, f: FormatContext): boolean =>
-  f.verbosity < 1 && codec.countText !== undefined;
+/** What prints only the number of a message's items, where that is asked for. */
+const counter = (codec: AnyCodec, f: FormatContext): AnyCodec['countText'] =>
+  f.verbosity < 1 ? codec.countText : undefined;
 
-function decodedText(codec: AnyCodec, message: Body<OfpKind>, f: FormatContext): string {
-  return (isTerse(codec, f) ? codec.countText?.(message) : codec.format?.(message, f)) ?? '';
-}
+const decodedText = (codec: AnyCodec, message: Body<OfpKind>, f: FormatContext): string =>
+  counter(codec, f)?.(message) ?? codec.format?.(message, f) ?? '';
 
 /** What follows the name of a message: of a list that ends in an error the items before it. */
 function bodyText(
@@ -110,7 +110,7 @@ function bodyText(
   if (!codec.print) {
     const { message, error } = tryDecodeMessage(bytes, options);
     if (!message) return { text, error };
-    return { text: decodedText(codec, message, f), error: isTerse(codec, f) ? undefined : error };
+    return { text: decodedText(codec, message, f), error: counter(codec, f) ? undefined : error };
   }
   try {
     const c = new DecodeContext(f.version, xidOf(bytes), raw.id, options);

@@ -16,7 +16,7 @@ import type { OfpAct } from '../actions/action.ts';
 import { OfpError } from '../errors.ts';
 import {
   actionsText,
-  checkActions,
+  checkTogether,
   inPortMatch,
   matchText,
   packetText,
@@ -148,7 +148,7 @@ function decodeContinuation(r: ByteReader, c: DecodeContext): Continuation {
       case NXCPT.ACTIONS:
         actions.push({ kind: 'unroll_xlate', table, cookie }, ...decodeActionsProperty(p, c));
         // A conjunction goes with no other action, so there can be none.
-        checkActions(actions, c);
+        checkTogether(actions, c);
         break;
       case NXCPT.ACTION_SET:
         actionSet.push(...decodeActionsProperty(p, c));

@@ -4,7 +4,7 @@ import { vlog } from '../../base/vlog.ts';
 import { formatPort, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
 import type { Codec } from './codec.ts';
-import { type PortStats, UNKNOWN_COUNT, UNKNOWN_DURATION } from './message.ts';
+import { type Body, type PortStats, UNKNOWN_COUNT, UNKNOWN_DURATION } from './message.ts';
 import { readPort11 } from './phy-port.ts';
 import {
   eachProperty,
@@ -213,6 +213,8 @@ function customText(custom: NonNullable<PortStats['custom']>): string {
   return `${s}\n`;
 }
 
+const portsText = (m: Body<'port_stats_reply'>): string => ` ${m.ports.length} ports\n`;
+
 export const portStatsReply: Codec<'port_stats_reply'> = {
   decode: (r, c) =>
     c.items(
@@ -223,7 +225,7 @@ export const portStatsReply: Codec<'port_stats_reply'> = {
   encode(w, m, c) {
     c.items(m.ports, (port) => encode(w, port, m.version));
   },
-  countText: (m) => ` ${m.ports.length} ports\n`,
+  countText: portsText,
   format(m, f) {
     const lines = m.ports.map((p) => {
       let s = `  port ${portToOf10(p.portNo) < 10 ? ' ' : ''}${formatPort(p.portNo, f.portNames)}: rx `;
@@ -238,6 +240,6 @@ export const portStatsReply: Codec<'port_stats_reply'> = {
       if (p.custom?.length) s += customText(p.custom);
       return s;
     });
-    return ` ${m.ports.length} ports\n${lines.join('')}`;
+    return portsText(m) + lines.join('');
   },
 };

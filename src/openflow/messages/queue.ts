@@ -8,7 +8,7 @@ import { isOf11PortValid } from '../../flow/fields.ts';
 import { formatPort, OFPP, OFPP_PHYSICAL_END, portFromOf10, portToOf10 } from '../../flow/ports.ts';
 import { OfpError } from '../errors.ts';
 import type { Codec } from './codec.ts';
-import { type QueueConfig, type QueueStats, UNKNOWN_COUNT, UNKNOWN_DURATION } from './message.ts';
+import { type Body, type QueueConfig, type QueueStats, UNKNOWN_COUNT, UNKNOWN_DURATION } from './message.ts';
 import { readPort11 } from './phy-port.ts';
 import { eachProperty, propertyU16, putPropertyU16, unknownProperty } from './properties.ts';
 import { durationText } from './text.ts';
@@ -17,6 +17,8 @@ const log = vlog('ofp_queue');
 const limit = new RateLimit(1, 5);
 
 export const OFPQ_ALL = 0xffff_ffff;
+/** Of a list of queues before OpenFlow 1.4: the port and padding. */
+const HEAD_BYTES = 8;
 const MIN_RATE = 1;
 const MAX_RATE = 2;
 /** A rate that is not given. */
@@ -127,14 +129,16 @@ function rateText(name: string, rate: number): string {
   return rate < NO_RATE ? ` ${name}:(disabled)` : '';
 }
 
+/** The port whose queues follow. As in C nobody minds what port has none. */
+const readQueuesPort = (r: ByteReader): number =>
+  r.left > HEAD_BYTES || isOf11PortValid(r.peekU32()) ? readPort11(r) : r.u32();
+
 export const queueGetConfigReply: Codec<'queue_get_config_reply'> = {
   decode(r, c) {
     const kind = 'queue_get_config_reply';
     if (c.version >= 5)
       return c.items(r, decodeDesc, (queues) => ({ kind, port: queues[0]?.portNo ?? OFPP.NONE, queues }));
-    // As in C nobody minds what port has no queues.
-    const minds = r.left > 8 || isOf11PortValid(r.peekU32());
-    const port = c.version === 1 ? portFromOf10(r.u16()) : minds ? readPort11(r) : r.u32();
+    const port = c.version === 1 ? portFromOf10(r.u16()) : readQueuesPort(r);
     r.skip(c.version === 1 ? 6 : 4);
     return c.items(
       r,
@@ -222,6 +226,8 @@ function encodeStats(w: ByteWriter, q: QueueStats, version: number): void {
 
 const count = (n: bigint): string => (n === UNKNOWN_COUNT ? '?' : String(n));
 
+const queuesText = (m: Body<'queue_stats_reply'>): string => ` ${m.queues.length} queues\n`;
+
 export const queueStatsReply: Codec<'queue_stats_reply'> = {
   decode: (r, c) =>
     c.items(
@@ -232,7 +238,7 @@ export const queueStatsReply: Codec<'queue_stats_reply'> = {
   encode(w, m, c) {
     c.items(m.queues, (q) => encodeStats(w, q, m.version));
   },
-  countText: (m) => ` ${m.queues.length} queues\n`,
+  countText: queuesText,
   format(m, f) {
     const lines = m.queues.map(
       (q) =>
@@ -240,6 +246,6 @@ export const queueStatsReply: Codec<'queue_stats_reply'> = {
         `bytes=${count(q.txBytes)}, pkts=${count(q.txPackets)}, errors=${count(q.txErrors)}, ` +
         `duration=${q.durationSec === UNKNOWN_DURATION ? '?' : durationText(q.durationSec, q.durationNsec)}\n`,
     );
-    return ` ${m.queues.length} queues\n${lines.join('')}`;
+    return queuesText(m) + lines.join('');
   },
 };

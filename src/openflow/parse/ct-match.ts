@@ -1,7 +1,7 @@
 /** Which tracked connections to flush, as words. C counterpart: ofp_ct_match_parse in lib/ofp-ct.c. */
-import { ParseError, scanIntString, strToU8, strToU16 } from '../../base/parse.ts';
+import { ParseError, strToU8, strToU16 } from '../../base/parse.ts';
 import { KeyValueScanner } from '../../flow/key-value.ts';
-import { parseIpv4, parseIpv6 } from '../../flow/text.ts';
+import { parseIpv4, parseIpv6, scanInt } from '../../flow/text.ts';
 import { emptyCtMatch } from '../messages/ct-flush.ts';
 import type { CtMatch, CtTuple } from '../messages/message.ts';
 
@@ -13,11 +13,10 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** VALUE[/MASK] of that many bytes; a mask that is none counts as all ones. */
 function masked(text: string, bytes: number): { value: bigint; mask: bigint } | undefined {
-  const value = scanIntString(text, bytes);
-  if (!value) return undefined;
-  const rest = text.slice(value.end);
-  const mask = rest.startsWith('/') ? scanIntString(rest.slice(1), bytes) : undefined;
-  return { value: value.value, mask: mask?.value ?? (1n << BigInt(8 * bytes)) - 1n };
+  const { value, tail, error } = scanInt(text, bytes);
+  if (error) return undefined;
+  const mask = tail.startsWith('/') ? scanInt(tail.slice(1), bytes) : undefined;
+  return { value, mask: mask && !mask.error ? mask.value : (1n << BigInt(8 * bytes)) - 1n };
 }
 
 /** One direction. The protocol numbers that it sets are those of both. */
