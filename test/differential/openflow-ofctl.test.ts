@@ -112,7 +112,7 @@ const KNOWN: readonly Known[] = [
     reason: 'the oldest releases take them as what is left of them in 32 bits',
     releases: ['3.1'],
     applies: (c, we) =>
-      c.status === 0 && /^ovs-ofctl: (invalid numeric format |-?\d+: unknown field `')/.test(we.err),
+      c.status === 0 && /^ovs-ofctl: (invalid numeric format |-?\d+: unknown field `-?\d*')/.test(we.err),
   },
   {
     name: 'bundle_load of unknown fields, with an unknown algorithm or too many members',

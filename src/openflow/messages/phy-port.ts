@@ -8,7 +8,7 @@ import { formatPort, portFromOf10, portFromOf11, portToOf10 } from '../../flow/p
 import { OfpError } from '../errors.ts';
 import { PC, type PhyPort, PS } from './message.ts';
 import { eachProperty, propertyStruct, putProperty, unknownProperty } from './properties.ts';
-import { bitNames, fixedBytes, fixedString, macText } from './text.ts';
+import { bitNames, fixedBytes, fixedName, macText } from './text.ts';
 
 const log = vlog('ofp_port');
 
@@ -102,7 +102,7 @@ export const putMac = (w: ByteWriter, mac: bigint): ByteWriter =>
 function decode10(r: ByteReader): PhyPort {
   const portNo = portFromOf10(r.u16());
   const hwAddr = readMac(r);
-  const name = fixedString(r.take(NAME_LENGTH));
+  const name = fixedName(r.take(NAME_LENGTH));
   const config = r.u32() & OFPPC10_ALL;
   const state = r.u32() & OFPPS10_ALL;
   const curr = featuresFromOf10(r.u32());
@@ -130,7 +130,7 @@ function decode11(r: ByteReader): PhyPort {
   r.skip(4);
   const hwAddr = readMac(r);
   r.skip(2);
-  const name = fixedString(r.take(NAME_LENGTH));
+  const name = fixedName(r.take(NAME_LENGTH));
   const config = r.u32() & OFPPC11_ALL;
   const state = r.u32() & OFPPS11_ALL;
   return { portNo, hwAddr, name, config, state, ...decodeFeatures(r) };
@@ -143,7 +143,7 @@ function decode14(r: ByteReader): PhyPort {
   r.skip(2);
   const hwAddr = readMac(r);
   r.skip(2);
-  const name = fixedString(r.take(NAME_LENGTH));
+  const name = fixedName(r.take(NAME_LENGTH));
   const config = r.u32() & OFPPC11_ALL;
   const state = r.u32() & OFPPS11_ALL;
   const rest = length - (r.pos - start);

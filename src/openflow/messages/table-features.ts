@@ -12,7 +12,7 @@ import { putFieldHeaders, readFieldHeaders } from './field-array.ts';
 import type { TableActionFeatures, TableFeatures, TableInstructionFeatures } from './message.ts';
 import { type Property, propertyPayload, pullProperty, putProperty, unknownProperty } from './properties.ts';
 import { tableFeaturesText } from './table-features-text.ts';
-import { fixedBytes, fixedString } from './text.ts';
+import { fixedBytes, fixedName } from './text.ts';
 
 const log = vlog('ofp_table');
 const limit = new RateLimit(1, 5);
@@ -186,7 +186,7 @@ function decode(r: ByteReader, c: DecodeContext): TableFeatures {
   if (command === undefined) throw new OfpError('OFPTFFC_BAD_COMMAND');
   if (tableId === OFPTT_ALL) throw new OfpError('OFPTFFC_BAD_TABLE');
   body.skip(4);
-  const name = fixedString(body.take(NAME_LENGTH));
+  const name = fixedName(body.take(NAME_LENGTH));
   const metadataMatch = body.u64();
   const metadataWrite = body.u64();
   const caps = body.u32();

@@ -8,7 +8,7 @@ import type { TableFeatures, TableStats } from './message.ts';
 import { decodeTableMiss, encodeTableConfig } from './table-config.ts';
 import { emptyTableFeatures, instructionsFromBits, instructionsToBits } from './table-features.ts';
 import { tableFeaturesText } from './table-features-text.ts';
-import { fixedBytes, fixedString } from './text.ts';
+import { fixedBytes, fixedName } from './text.ts';
 
 const NAME_LENGTH = 32;
 const OPENFLOW_BASIC = 0x8000;
@@ -81,7 +81,7 @@ const counters = (r: ByteReader) => ({ activeCount: r.u32(), lookupCount: r.u64(
 
 function decode10(r: ByteReader, tableId: number): TableStats {
   r.skip(3);
-  const name = fixedString(r.take(NAME_LENGTH));
+  const name = fixedName(r.take(NAME_LENGTH));
   const match = fromBits(OF10_FIELDS, r.u32());
   const maxEntries = r.u32();
   const features = { ...emptyTableFeatures(tableId, name), maxEntries, match, wildcard: match };
@@ -90,7 +90,7 @@ function decode10(r: ByteReader, tableId: number): TableStats {
 
 function decode11(r: ByteReader, tableId: number): TableStats {
   r.skip(7);
-  const name = fixedString(r.take(NAME_LENGTH));
+  const name = fixedName(r.take(NAME_LENGTH));
   const wildcard = fromBits(OF11_FIELDS, r.u32());
   const match = union(fromBits(OF11_FIELDS, r.u32()), wildcard);
   const instructions = instructionsFromBits(r.u32(), 2);
@@ -113,7 +113,7 @@ function decode11(r: ByteReader, tableId: number): TableStats {
 
 function decode12(r: ByteReader, tableId: number): TableStats {
   r.skip(7);
-  const name = fixedString(r.take(NAME_LENGTH));
+  const name = fixedName(r.take(NAME_LENGTH));
   const matchBits = r.u64();
   const wildcard = fromOxmBits(r.u64());
   const writeActions = actionNamesFromBits(r.u32(), 3);

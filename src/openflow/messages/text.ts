@@ -49,6 +49,9 @@ export function fixedString(bytes: Uint8Array): string {
   return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
+/** The name of a port or table in a field of fixed length. As in C the last byte never counts. */
+export const fixedName = (bytes: Uint8Array): string => fixedString(bytes.subarray(0, bytes.length - 1));
+
 /** A string cut or padded with zeros to `length` bytes, the last of which is always zero. */
 export function fixedBytes(text: string, length: number): Uint8Array {
   const out = new Uint8Array(length);
